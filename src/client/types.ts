@@ -1,5 +1,5 @@
 // What a component needs of the API: typed calls, a cache to read, and changes to write, all as values.
-import type { Draft, Kind, KindMap, KubeObject } from '../api/types.ts';
+import type { Draft, Kind, KindMap, KubeObject, Pod } from '../api/types.ts';
 
 export interface Key {
   readonly namespace?: string;
@@ -34,7 +34,7 @@ export interface Client {
     options: ListOptions & { resourceVersion: string; signal: AbortSignal },
   ): AsyncIterable<WatchEvent<KindMap[K]>>;
   create<K extends Kind>(kind: K, object: Draft<KindMap[K]>): Promise<KindMap[K]>;
-  update<K extends Kind>(kind: K, object: KindMap[K], subresource?: 'status'): Promise<KindMap[K]>;
+  update<K extends Kind>(kind: K, object: KindMap[K], subresource?: 'status' | 'finalize'): Promise<KindMap[K]>;
   patch<K extends Kind>(
     kind: K,
     key: Key,
@@ -53,12 +53,19 @@ export interface View {
   list<K extends Kind>(kind: K, namespace?: string): readonly KindMap[K][];
   /** Objects whose ownerReferences name this uid (controller or not). */
   owned<K extends Kind>(kind: K, ownerUid: string): readonly KindMap[K][];
+  /** Pods bound to this node; '' gives those bound to none. The array stays the same one until a pod of it changes. */
+  podsOn(node: string): readonly Pod[];
 }
 
 /** One write, as a value. `why` is for people: it stands in logs and in the simulation's trace. */
 export type Change = { readonly why: string } & (
   | { readonly op: 'create'; readonly kind: Kind; readonly object: Draft<KubeObject> }
-  | { readonly op: 'update'; readonly kind: Kind; readonly object: KubeObject; readonly subresource?: 'status' }
+  | {
+      readonly op: 'update';
+      readonly kind: Kind;
+      readonly object: KubeObject;
+      readonly subresource?: 'status' | 'finalize';
+    }
   | {
       readonly op: 'patch';
       readonly kind: Kind;
@@ -101,6 +108,12 @@ export interface Controller {
   readonly writes: readonly string[];
   /** Which keys to look at after this change of an object (old undefined: added; deleted: object is its last state). */
   keys(change: ObjectChange, view: View): readonly string[];
+  /** Keys to look at once at the start, whatever objects there are. */
+  readonly startKeys?: readonly string[];
+  /** How many keys are worked on at a time (4 when absent). 1: a plan sees the writes of all plans before it. */
+  readonly concurrency?: number;
+  /** Of several waiting keys the lowest number goes first; in order of arrival when absent or equal. */
+  order?(view: View, key: string): number;
   plan(view: View, key: string, nowMs: number): Plan;
 }
 
