@@ -1,0 +1,58 @@
+// Starting the long-running processes of a cluster, each in a session of its own, its output in a log file.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ClusterSettings } from '../api/cluster.ts';
+import { UserError } from '../cli/errors.ts';
+import { logFile, settingsFile, writePid } from './state.io.ts';
+
+type FromChild = { ready: true } | { failed: string };
+
+/** Resolves when the process says that it is ready; rejects with its own words when it cannot start. */
+export function startProcess(settings: ClusterSettings, who: 'server' | string): Promise<void> {
+  const args = [entryPoint(), ...(who === 'server' ? ['server'] : ['node-process', who]), settingsFile(settings.name)];
+  mkdirSync(join(settings.stateDir, 'log'), { recursive: true });
+  const log = openSync(logFile(settings, who), 'a', 0o600);
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
+    detached: true,
+    cwd: '/',
+    stdio: ['ignore', log, log, 'ipc'],
+    serialization: 'json',
+  });
+  closeSync(log);
+  if (child.pid !== undefined) writePid(settings, who, child.pid);
+  return untilReady(child, settings, who);
+}
+
+// From source (tests of the commands themselves) the entry is the .ts file; built, it is the bundle.
+const entryPoint = (): string => process.argv[1] ?? '';
+
+function untilReady(child: ChildProcess, settings: ClusterSettings, who: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => {
+      child.removeAllListeners();
+      if (child.connected) child.disconnect();
+      child.unref();
+    };
+    child.on('message', (message: FromChild) => {
+      leave();
+      if ('ready' in message) resolve();
+      else reject(new UserError(`${who} did not start: ${message.failed} (its log: ${logFile(settings, who)})`));
+    });
+    child.once('error', (error) => reject(new UserError(`${who} did not start: ${error.message}`)));
+    child.once('exit', (code, signal) => {
+      leave();
+      const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
+      reject(new UserError(`${who} ${how} before it was ready: ${lastLine(logFile(settings, who))}`));
+    });
+  });
+}
+
+function lastLine(file: string): string {
+  try {
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    return lines.findLast((line) => / (error|warn) /.test(line)) ?? lines.at(-1) ?? 'nothing in its log';
+  } catch {
+    return 'it has no log';
+  }
+}

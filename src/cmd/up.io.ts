@@ -1,0 +1,188 @@
+// podlan up: from nothing, or from whatever is there, to a cluster whose workloads are ready.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { ClusterSettings } from '../api/cluster.ts';
+import type { Cache } from '../client/types.ts';
+import { UserError } from '../cli/errors.ts';
+import { hints, reachable, type Reach } from '../cli/hints.ts';
+import { kubeconfig, mergeKubeconfig, type Access } from '../cli/kubeconfig.ts';
+import { readManifests, type Manifest, type ManifestFile } from '../cli/manifests.ts';
+import { seconds } from '../cli/progress.ts';
+import { applyManifests, type Applied } from './apply.io.ts';
+import { connectCluster, type Connection } from './connect.io.ts';
+import { createCluster } from './create.io.ts';
+import { withLock } from './lock.io.ts';
+import { readTls } from './pki.io.ts';
+import { openProgress, type Progress } from './progress.io.ts';
+import { startProcess } from './start.io.ts';
+import { isDown, kubeconfigFile, readSettings, runningPid } from './state.io.ts';
+import { waitForNodes, waitForWorkloads } from './wait.io.ts';
+
+export interface UpOptions {
+  readonly name: string;
+  /** undefined: 3 for a new cluster, what it has for an old one. */
+  readonly nodes?: number;
+  readonly port?: number;
+  readonly files: readonly string[];
+  readonly mergeKubeconfig: boolean;
+  readonly timeoutSeconds: number;
+  readonly output: 'text' | 'json';
+  /** How the user called podlan. */
+  readonly command: string;
+}
+
+export async function up(options: UpOptions): Promise<number> {
+  const sinceMs = performance.now();
+  // Before anything is started: what is wrong with the manifests stops here.
+  const manifests = readManifests(options.files.flatMap(readFiles));
+  return withLock(options.name, 'up', async () => {
+    const progress = openProgress(process.stderr, false);
+    let connection: Connection | undefined;
+    try {
+      const { settings, changed } = await ensureRunning(options, progress);
+      connection = connectCluster(settings, ['Node', 'Pod', 'Service', 'Deployment', 'ReplicaSet', 'StatefulSet']);
+      const deadlineMs = performance.now() + options.timeoutSeconds * 1000;
+      const cache = await connection.cache();
+      await waitForNodes(settings, cache, deadlineMs, progress);
+      const applied = await applyManifests(connection.client, manifests, progress);
+      await waitForWorkloads(cache, applied, deadlineMs, progress);
+      progress.close();
+      const anything = changed || applied.some((a) => a.result !== 'unchanged');
+      report(options, settings, cache, applied, anything, performance.now() - sinceMs);
+      return 0;
+    } finally {
+      progress.close();
+      connection?.close();
+    }
+  });
+}
+
+function readFiles(path: string): ManifestFile[] {
+  if (path === '-') return [{ path, text: readFileSync(0, 'utf8') }];
+  if (!existsSync(path)) throw new UserError(`-f ${path}: there is no such file or directory`);
+  if (!statSync(path).isDirectory()) return [{ path, text: readFileSync(path, 'utf8') }];
+  const inside = readdirSync(path)
+    .filter((name) => /\.(ya?ml|json)$/.test(name))
+    .sort();
+  if (inside.length === 0) throw new UserError(`-f ${path}: no .yaml, .yml or .json file in this directory`);
+  return inside.map((name) => ({ path: join(path, name), text: readFileSync(join(path, name), 'utf8') }));
+}
+
+/** Creates the cluster if there is none; starts those of its processes that do not run. */
+async function ensureRunning(
+  options: UpOptions,
+  progress: Progress,
+): Promise<{ settings: ClusterSettings; changed: boolean }> {
+  const old = readSettings(options.name);
+  if (old) refuseChanges(old, options);
+  const settings = old ?? (await createCluster({ name: options.name, nodes: options.nodes ?? 3, port: options.port }));
+  const names = ['server', ...settings.nodes.map((node) => node.name)];
+  const missing = names.filter((who) => runningPid(settings, who) === undefined && !isDown(settings, who));
+  writeKubeconfig(settings, options.mergeKubeconfig);
+  const results = await Promise.allSettled(
+    missing.map(async (who) => {
+      progress.set(who, 'working', 'starting');
+      await startProcess(settings, who);
+      if (who === 'server') progress.set(who, 'done', `https://127.0.0.1:${settings.apiPort}`);
+      else progress.set(who, 'working', 'registering');
+    }),
+  );
+  results.forEach((result, i) => {
+    if (result.status === 'rejected') progress.set(missing[i] ?? '', 'failed', (result.reason as Error).message);
+  });
+  const failed = results
+    .filter((result) => result.status === 'rejected')
+    .map((result) => (result.reason as Error).message);
+  if (failed.length > 0) throw new UserError(failed.join('\n'));
+  return { settings, changed: missing.length > 0 };
+}
+
+function refuseChanges(old: ClusterSettings, options: UpOptions): void {
+  const again = `podlan down --name ${old.name}, then up again, makes a new one`;
+  if (options.nodes !== undefined && options.nodes !== old.nodes.length) {
+    throw new UserError(`cluster '${old.name}' has ${old.nodes.length} nodes, not ${options.nodes}; ${again}`);
+  }
+  if (options.port !== undefined && options.port !== old.apiPort) {
+    throw new UserError(`cluster '${old.name}' listens on port ${old.apiPort}, not ${options.port}; ${again}`);
+  }
+}
+
+/** The file that kubectl uses when nothing else is said: the first of $KUBECONFIG, else ~/.kube/config. */
+export const usersKubeconfig = (): string =>
+  process.env.KUBECONFIG?.split(':').find((p) => p !== '') ?? join(homedir(), '.kube', 'config');
+
+function writeKubeconfig(settings: ClusterSettings, merge: boolean): void {
+  const access: Access = {
+    name: settings.name,
+    server: `https://127.0.0.1:${settings.apiPort}`,
+    ...readTls(settings, 'admin'),
+  };
+  writeFileSync(kubeconfigFile(settings), kubeconfig(access), { mode: 0o600 });
+  if (!merge) return;
+  const file = usersKubeconfig();
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  let merged: string;
+  try {
+    merged = mergeKubeconfig(text, access);
+  } catch (error) {
+    throw new UserError(`${file}: ${(error as Error).message}; mend it, or leave --merge-kubeconfig out`);
+  }
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, merged, { mode: 0o600 });
+}
+
+function report(
+  options: UpOptions,
+  settings: ClusterSettings,
+  cache: Cache,
+  applied: readonly Applied[],
+  changed: boolean,
+  tookMs: number,
+): void {
+  const applicable = applied.map((a) => a.manifest.object.metadata.namespace);
+  const reach: Reach[] = reachable(
+    cache.list('Service').filter((s) => applied.length === 0 || applicable.includes(s.metadata.namespace)),
+    cache.list('Node'),
+    settings.clusterDomain,
+  );
+  const file = kubeconfigFile(settings);
+  if (options.output === 'json') {
+    const objects = applied.map(({ manifest, result }) => ({ kind: manifest.kind, ...nameOf(manifest), result }));
+    const data = {
+      name: settings.name,
+      changed,
+      server: `https://127.0.0.1:${settings.apiPort}`,
+      kubeconfig: file,
+      nodes: settings.nodes,
+      applied: objects,
+      services: reach,
+    };
+    process.stdout.write(`${JSON.stringify(data, null, 2)}\n`);
+    return;
+  }
+  const what = changed
+    ? `cluster '${settings.name}' is ready (${seconds(tookMs)})`
+    : `cluster '${settings.name}' is already running; nothing was changed`;
+  const stopped = settings.nodes.filter((node) => isDown(settings, node.name)).map((node) => node.name);
+  const note = stopped.length > 0 ? [`stopped: ${stopped.join(', ')} (${options.command} node start NAME)`] : [];
+  const pods = cache.list('Pod');
+  const lines = hints({ kubeconfig: file, reach, pods, command: options.command, cluster: settings.name });
+  process.stdout.write(`${[what, ...note, ...lines].join('\n')}\n`);
+}
+
+const nameOf = (manifest: Manifest): { namespace?: string; name: string } => ({
+  name: manifest.object.metadata.name,
+  ...(manifest.object.metadata.namespace ? { namespace: manifest.object.metadata.namespace } : {}),
+});
+
+/** Takes the cluster out of the user's kubeconfig, if `up --merge-kubeconfig` had put it there. */
+export function forgetKubeconfig(remove: (text: string) => string | undefined): void {
+  const file = usersKubeconfig();
+  if (!existsSync(file)) return;
+  const left = remove(readFileSync(file, 'utf8'));
+  if (left === undefined) return;
+  // A file that held nothing but this cluster was made by us: it goes, as it came.
+  if (/^clusters: \[\]$/m.test(left)) rmSync(file, { force: true });
+  else writeFileSync(file, left, { mode: 0o600 });
+}
