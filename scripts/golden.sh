@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# npm run golden: rewrites the golden texts from what the code says now; read the diff before committing it.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+. "$root/scripts/setup.sh"
+need_npm dev
+need_node
+PATH=$(dirname "$node"):$root/node_modules/.bin:$PATH
+vitest run --project unit --update
