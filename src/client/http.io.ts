@@ -125,7 +125,9 @@ function send(session: http2.ClientHttp2Session, request: ApiRequest): Promise<A
       const code = Number(headers[':status']);
       const plain: Record<string, string> = {};
       for (const [name, value] of Object.entries(headers)) {
-        if (!name.startsWith(':') && value !== undefined) plain[name] = [value].flat().join(', ');
+        if (name.startsWith(':')) continue;
+        if (typeof value === 'string') plain[name] = value;
+        else if (Array.isArray(value)) plain[name] = value.join(', ');
       }
       const streams = code < 300 && (request.query.has('watch') || request.query.has('follow'));
       if (streams) {

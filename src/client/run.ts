@@ -128,7 +128,21 @@ class Loop {
       this.#trace?.(this.#controller.name, key, change);
     } catch (e) {
       this.#trace?.(this.#controller.name, key, change, e);
+      await this.#tell(key, change, e);
       throw e;
+    }
+  }
+
+  /** What the controller has to say about a refused change; that this fails too is not worth more than a line. */
+  async #tell(key: string, change: Change, error: unknown): Promise<void> {
+    if (!(error instanceof Error)) return;
+    try {
+      for (const more of this.#controller.failed?.(this.#cache, key, change, error) ?? []) {
+        this.#check(more);
+        await this.#executor.execute(more);
+      }
+    } catch (e) {
+      this.#env.log('debug', `${this.#controller.name} ${key}: ${describe(e)}`);
     }
   }
 

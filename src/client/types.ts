@@ -115,6 +115,8 @@ export interface Controller {
   /** Of several waiting keys the lowest number goes first; in order of arrival when absent or equal. */
   order?(view: View, key: string): number;
   plan(view: View, key: string, nowMs: number): Plan;
+  /** What else to write when the API refused a change of a plan, e.g. an event that says so. */
+  failed?(view: View, key: string, change: Change, error: Error): readonly Change[];
 }
 
 export interface ObjectChange {
