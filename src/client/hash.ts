@@ -14,7 +14,9 @@ const letters = 'bcdfghjklmnpqrstvwxz2456789';
 
 /** The digits of a hash in letters that are good in a name, e.g. pod-template-hash 6d8f7c9b5d. */
 export const safeEncode = (text: string): string =>
-  Array.from(text).map((c) => letters[c.charCodeAt(0) % letters.length]).join('');
+  Array.from(text)
+    .map((c) => letters[c.charCodeAt(0) % letters.length])
+    .join('');
 
 /** Five letters for the end of a generated name; the same seed gives the same letters. */
 export function nameSuffix(seed: string): string {

@@ -137,7 +137,7 @@ class Loop {
   async #tell(key: string, change: Change, error: unknown): Promise<void> {
     if (!(error instanceof Error)) return;
     try {
-      for (const more of this.#controller.failed?.(this.#cache, key, change, error) ?? []) {
+      for (const more of this.#controller.failed?.(this.#cache, key, change, error, this.#env.nowMs()) ?? []) {
         this.#check(more);
         await this.#executor.execute(more);
       }

@@ -116,7 +116,7 @@ export interface Controller {
   order?(view: View, key: string): number;
   plan(view: View, key: string, nowMs: number): Plan;
   /** What else to write when the API refused a change of a plan, e.g. an event that says so. */
-  failed?(view: View, key: string, change: Change, error: Error): readonly Change[];
+  failed?(view: View, key: string, change: Change, error: Error, nowMs: number): readonly Change[];
 }
 
 export interface ObjectChange {
