@@ -24,14 +24,28 @@ export interface WantedNet {
   readonly ownsLink?: (name: string) => boolean;
   /** Links whose addresses, neighbours and routes (of our protocol) are all ours. Default: those named in the wanted. */
   readonly ownsConfig?: (link: string) => boolean;
+  /** Which routes of our protocol are this wanted state's. Default: those over a link whose configuration is ours. */
+  readonly ownsRoute?: (route: Route) => boolean;
 }
 
 const routeKey = (r: Route): string =>
-  [r.to, r.via ?? '', r.dev, r.onlink ? 'onlink' : '', r.src ?? '', r.table ?? ''].join(' ');
+  [
+    r.to,
+    r.via ?? '',
+    r.dev ?? '',
+    r.unreachable ? 'unreachable' : '',
+    r.onlink ? 'onlink' : '',
+    r.src ?? '',
+    r.table ?? '',
+  ].join(' ');
 /** The kernel knows one route by where it goes and its table; what else it says, `replace` overwrites. */
 const routePlace = (r: Route): string => `${r.to} ${r.table ?? ''}`;
 const addressKey = (a: Address): string => `${a.link} ${a.address}`;
 const neighbourKey = (n: Neighbour): string => `${n.link} ${n.ip}`;
+
+/** Addresses that come with a link that is up. */
+const isKernelMade = (a: Address): boolean =>
+  a.address.startsWith('fe80:') || a.address === '127.0.0.1/8' || a.address === '::1/128';
 
 function linkOps(wanted: WantedNet, seen: ReadonlyMap<string, Link>): NetOp[] {
   const ops: NetOp[] = [];
@@ -76,7 +90,7 @@ export function diff(wanted: WantedNet, seen: NetState): NetOp[] {
   const wantedNeighbours = new Map((wanted.neighbours ?? []).map((n) => [neighbourKey(n), n]));
   const named = new Set([
     ...(wanted.addresses ?? []).map((a) => a.link),
-    ...(wanted.routes ?? []).map((r) => r.dev),
+    ...(wanted.routes ?? []).flatMap((r) => r.dev ?? []),
     ...(wanted.neighbours ?? []).map((n) => n.link),
   ]);
   const owns = wanted.ownsConfig ?? ((link: string) => named.has(link));
@@ -94,19 +108,19 @@ export function diff(wanted: WantedNet, seen: NetState): NetOp[] {
   );
   const seenNeighbours = new Map(seen.neighbours.map((n) => [neighbourKey(n), n]));
 
-  const removeNeighbours = seen.neighbours.filter(
-    (n) => !wantedNeighbours.has(neighbourKey(n)) && owns(n.link) && !gone.has(n.link),
-  );
+  // What a link carries goes with the link.
+  const stays = (link: string) => owns(link) && !gone.has(link);
+  const ownsRoute = wanted.ownsRoute ?? ((r: Route) => r.dev !== undefined && owns(r.dev));
+  const removeNeighbours = seen.neighbours.filter((n) => !wantedNeighbours.has(neighbourKey(n)) && stays(n.link));
   const removeRoutes = seen.routes.filter(
-    (r) => r.protocol === ROUTE_PROTOCOL && !wantedPlaces.has(routePlace(r)) && owns(r.dev) && !gone.has(r.dev),
+    (r) =>
+      (r.protocol ?? ROUTE_PROTOCOL) === ROUTE_PROTOCOL &&
+      !wantedPlaces.has(routePlace(r)) &&
+      ownsRoute(r) &&
+      !gone.has(r.dev ?? ''),
   );
-  // fe80:: addresses come from the kernel itself.
   const removeAddresses = seen.addresses.filter(
-    (a) =>
-      !wantedAddresses.has(addressKey(a)) &&
-      owns(a.link) &&
-      !gone.has(a.link) &&
-      !a.address.toLowerCase().startsWith('fe80:'),
+    (a) => !wantedAddresses.has(addressKey(a)) && stays(a.link) && !isKernelMade(a),
   );
   return [
     ...linkOps(wanted, links),

@@ -150,7 +150,9 @@ class KernelNet implements Net {
     return {
       links: raw.map(({ masterIndex, ...l }) => (masterIndex ? { ...l, master: nameOf(masterIndex) } : l)),
       addresses: this.#dump('addresses', decodeAddress).map((a) => ({ link: nameOf(a.linkIndex), address: a.address })),
-      routes: this.#dump('routes', decodeRoute).map(({ devIndex, ...r }) => ({ ...r, dev: nameOf(devIndex) })),
+      routes: this.#dump('routes', decodeRoute).map(({ devIndex, ...r }) =>
+        devIndex === undefined ? r : { ...r, dev: nameOf(devIndex) },
+      ),
       neighbours: this.#dump('neighbours', decodeNeighbour).map(({ linkIndex, ...n }) => ({
         link: nameOf(linkIndex),
         ...n,

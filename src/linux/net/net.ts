@@ -28,7 +28,10 @@ export interface Route {
   /** Range; 0.0.0.0/0 is the default route. */
   readonly to: string;
   readonly via?: string;
-  readonly dev: string;
+  /** Absent only in a route that leads nowhere. */
+  readonly dev?: string;
+  /** Answered with ICMP host unreachable, so that a connection to nobody fails at once. */
+  readonly unreachable?: boolean;
   /** The gateway counts as a neighbour on dev although no address of ours covers it. */
   readonly onlink?: boolean;
   /** Source address of what this host sends by it. */
@@ -111,8 +114,8 @@ const pair = (o: VethPair): string =>
   words('', opt('address', o.peer.mac), 'mtu', o.mtu, opt('netns', o.peer.netns));
 
 const route = (o: Route): string =>
-  words(o.to, opt('via', o.via), 'dev', o.dev, o.onlink && 'onlink', opt('src', o.src)) +
-  words('', 'proto', o.protocol ?? ROUTE_PROTOCOL, opt('table', o.table));
+  words(o.unreachable && 'unreachable', o.to, opt('via', o.via), opt('dev', o.dev), o.onlink && 'onlink') +
+  words('', opt('src', o.src), 'proto', o.protocol ?? ROUTE_PROTOCOL, opt('table', o.table));
 
 /** The operation as an `ip` command line. */
 export function printOp(o: NetOp): string {

@@ -1,5 +1,15 @@
 // Network namespaces under /run/netns, as `ip netns` keeps them, and the calling thread's walk through them.
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, rmdirSync, statfsSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  rmdirSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { constants } from 'node:os';
 import koffi from 'koffi';
 
@@ -10,6 +20,7 @@ const c = {
   mount: libc.func(
     'int mount(const char *source, const char *target, const char *type, unsigned long flags, void *data)',
   ),
+  flock: libc.func('int flock(int fd, int operation)'),
   umount2: libc.func('int umount2(const char *target, int flags)'),
 };
 
@@ -17,6 +28,7 @@ const CLONE_NEWNET = 0x40000000;
 const MS_BIND = 0x1000;
 const MS_REC = 0x4000;
 const MS_SHARED = 1 << 20;
+const LOCK_EX = 2;
 const MNT_DETACH = 2;
 const NSFS_MAGIC = 0x6e736673;
 
@@ -51,27 +63,49 @@ const homeFd = (): number => (home ??= openSync(OWN, 'r'));
 
 const isMounted = (path: string): boolean => statfsSync(path).type === NSFS_MAGIC;
 
+/** What of /run/netns this machine owes to podlan. */
+export type NetnsDir = 'was there' | 'mounted' | 'made';
+
 /**
  * /run/netns as a shared mount of its own, as `ip netns add` makes it. Were it not, the first `ip netns add` on the machine
  * would bind it over itself and hide the mounts below: a namespace deleted then would live on, out of reach.
- * Returns whether this call made the mount. Call it under the machine's lock.
  */
-export function shareNetnsDir(): boolean {
-  mkdirSync(DIR, { recursive: true, mode: 0o755 });
-  if (c.mount('none', DIR, 'none', MS_SHARED | MS_REC, null) === 0) return false;
+export function shareNetnsDir(): NetnsDir {
+  const made = mkdirSync(DIR, { recursive: true, mode: 0o755 }) !== undefined;
+  if (c.mount('none', DIR, 'none', MS_SHARED | MS_REC, null) === 0) return 'was there';
   check(c.mount(DIR, DIR, 'none', MS_BIND | MS_REC, null), `mount --bind ${DIR} ${DIR}`);
   check(c.mount('none', DIR, 'none', MS_SHARED | MS_REC, null), `mount --make-shared ${DIR}`);
-  return true;
+  return made ? 'made' : 'mounted';
 }
 
-/** Undoes shareNetnsDir when no namespace is left in it. */
-export function unshareNetnsDir(): void {
-  if (listNetns().length > 0) return;
+/** Undoes shareNetnsDir, unless somebody's namespace is in it. */
+export function unshareNetnsDir(was: NetnsDir): void {
+  if (was === 'was there' || listNetns().length > 0) return;
   c.umount2(DIR, MNT_DETACH);
+  if (was !== 'made') return;
   try {
     rmdirSync(DIR);
   } catch (e) {
     if (!['ENOENT', 'ENOTEMPTY', 'EBUSY'].includes(fileCode(e) ?? '')) throw e;
+  }
+}
+
+/**
+ * Runs fn while no other process changes the machine's network through podlan. The lock is on the directory /run/netns:
+ * `ip netns` takes the same one, it is no file to leave behind, and the kernel frees it with the process. Keep fn short:
+ * whoever waits stands still.
+ */
+export function withNetnsLock<T>(fn: () => T): T {
+  for (;;) {
+    mkdirSync(DIR, { recursive: true, mode: 0o755 });
+    const fd = openSync(DIR, 'r');
+    try {
+      check(c.flock(fd, LOCK_EX), `flock ${DIR}`);
+      // The last cluster's end removes the directory: then this is the lock of nothing.
+      if (statSync(DIR, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) return fn();
+    } finally {
+      closeSync(fd);
+    }
   }
 }
 

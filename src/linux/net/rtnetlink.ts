@@ -46,6 +46,7 @@ const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PREFSRC: 7, TABLE: 15 } as const;
 const RTNH_F_ONLINK = 4;
 const RTM_F_CLONED = 0x200;
 const RTN_UNICAST = 1;
+const RTN_UNREACHABLE = 7;
 const SCOPE_UNIVERSE = 0;
 const SCOPE_LINK = 253;
 const SCOPE_NOWHERE = 255;
@@ -147,7 +148,11 @@ function route(op: NetOp & { op: 'route-replace' | 'route-del' }, refs: Referenc
   const to = parseIp(ip);
   const prefix = Number(length ?? to.length * 8);
   const removing = op.op === 'route-del';
-  const scope = removing ? SCOPE_NOWHERE : op.via === undefined && to.length === 4 ? SCOPE_LINK : SCOPE_UNIVERSE;
+  const scope = removing
+    ? SCOPE_NOWHERE
+    : op.via === undefined && !op.unreachable && to.length === 4
+      ? SCOPE_LINK
+      : SCOPE_UNIVERSE;
   const table = op.table ?? TABLE_MAIN;
   const fixed = struct(
     12,
@@ -156,14 +161,14 @@ function route(op: NetOp & { op: 'route-replace' | 'route-del' }, refs: Referenc
     [4, 8, table < 256 ? table : 0],
     [5, 8, op.protocol ?? ROUTE_PROTOCOL],
     [6, 8, scope],
-    [7, 8, removing ? 0 : RTN_UNICAST],
+    [7, 8, op.unreachable ? RTN_UNREACHABLE : removing ? 0 : RTN_UNICAST],
     [8, 32, op.onlink ? RTNH_F_ONLINK : 0],
   );
   return [
     fixed,
     ...(prefix === 0 ? [] : [attr(RTA.DST, to)]),
     attr(RTA.TABLE, u32(table)),
-    attr(RTA.OIF, u32(refs.index(op.dev))),
+    ...(op.dev === undefined ? [] : [attr(RTA.OIF, u32(refs.index(op.dev)))]),
     ...(op.via === undefined ? [] : [attr(RTA.GATEWAY, parseIp(op.via))]),
     ...(op.src === undefined ? [] : [attr(RTA.PREFSRC, parseIp(op.src))]),
   ];
@@ -308,18 +313,21 @@ export interface SeenRoute {
   readonly via?: string;
   readonly src?: string;
   readonly onlink?: boolean;
+  readonly unreachable?: boolean;
   readonly protocol: number;
   readonly table?: number;
 }
 
-/** undefined for what is no unicast route of a routing table: local addresses, broadcast, cached entries. */
+/** undefined for what is no route of a routing table: local addresses, broadcast, cached entries. */
 export function decodeRoute(payload: Uint8Array): SeenRoute | undefined {
   const view = viewOf(payload);
   const a = attributes(payload.subarray(12));
   const table = number32(a.get(RTA.TABLE)) ?? view.getUint8(4);
   const flags = view.getUint32(8, true);
   const fam = view.getUint8(0);
-  if (table === TABLE_LOCAL || flags & RTM_F_CLONED || view.getUint8(7) !== RTN_UNICAST) return undefined;
+  const type = view.getUint8(7);
+  if (table === TABLE_LOCAL || flags & RTM_F_CLONED) return undefined;
+  if (type !== RTN_UNICAST && type !== RTN_UNREACHABLE) return undefined;
   if (fam !== AF_INET && fam !== AF_INET6) return undefined;
   const dst = a.get(RTA.DST) ?? new Uint8Array(fam === AF_INET ? 4 : 16);
   const devIndex = number32(a.get(RTA.OIF));
@@ -331,6 +339,7 @@ export function decodeRoute(payload: Uint8Array): SeenRoute | undefined {
     ...(devIndex === undefined ? {} : { devIndex }),
     ...(via ? { via: formatIp(via) } : {}),
     ...(src ? { src: formatIp(src) } : {}),
+    ...(type === RTN_UNREACHABLE ? { unreachable: true } : {}),
     ...(flags & RTNH_F_ONLINK ? { onlink: true } : {}),
     ...(table === TABLE_MAIN ? {} : { table }),
   };
