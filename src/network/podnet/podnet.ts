@@ -9,7 +9,7 @@ import type { ClusterSettings, NodeSettings } from '../../api/cluster.ts';
 import { nodeNetns, podNetns } from '../../api/cluster.ts';
 import type { WantedNet } from '../../linux/net/diff.ts';
 import { parseIp } from '../../linux/net/ip.ts';
-import type { NetState, Route } from '../../linux/net/net.ts';
+import { type Link, type NetOp, type NetState, ROUTE_PROTOCOL, type Route } from '../../linux/net/net.ts';
 
 /** Every pod's gateway: link-local, so it takes no address of the pod range, and the same in each pod. */
 const GATEWAY_IP = '169.254.1.1';
@@ -137,3 +137,63 @@ export function uplinkMtu(host: NetState): number {
   const uplinks = new Set(host.routes.filter((r) => r.to === DEFAULT_ROUTE && !r.table).map((r) => r.dev));
   return Math.min(DEFAULT_MTU, ...host.links.filter((l) => uplinks.has(l.name)).map((l) => l.mtu ?? DEFAULT_MTU));
 }
+
+/** Settings of a node's namespace, before there is a link in it. */
+export const NODE_SYSCTLS: Readonly<Record<string, string>> = {
+  'net/ipv4/ip_forward': '1',
+  // The effective value is the larger of all and the link's. A pod's link checks strictly (default): who sends with another's
+  // address is dropped before any policy looks at it. The uplink does not: answers may come another way.
+  'net/ipv4/conf/all/rp_filter': '0',
+  'net/ipv4/conf/default/rp_filter': '1',
+  // Nobody outside speaks with 127.0.0.1.
+  'net/ipv4/conf/all/route_localnet': '0',
+  'net/ipv4/conf/all/send_redirects': '0',
+  'net/ipv4/conf/default/send_redirects': '0',
+  'net/ipv4/conf/all/accept_redirects': '0',
+  'net/ipv4/conf/default/accept_redirects': '0',
+  // No IPv6 on links until the cluster has addresses of it; lo keeps ::1.
+  'net/ipv6/conf/default/disable_ipv6': '1',
+};
+
+/** ... and once eth0 is there. */
+export const NODE_UPLINK_SYSCTLS: Readonly<Record<string, string>> = { 'net/ipv4/conf/eth0/rp_filter': '0' };
+
+/** Settings of a pod's namespace, before there is a link in it. */
+export const POD_SYSCTLS: Readonly<Record<string, string>> = {
+  // As container runtimes set them: ping and ports below 1024 need no capability in a namespace of one's own.
+  'net/ipv4/ping_group_range': '0 2147483647',
+  'net/ipv4/ip_unprivileged_port_start': '0',
+  'net/ipv4/ip_forward': '0',
+  'net/ipv6/conf/default/disable_ipv6': '1',
+};
+
+/** A crash leaves one end, or an end whose other end is somewhere else: both go, to be made together. */
+export function unpaired(
+  settings: ClusterSettings,
+  node: NodeSettings,
+  host: NetState,
+  inside: NetState,
+): { host: NetOp[]; node: NetOp[] } {
+  const near = host.links.find((l) => l.name === nodeVethName(settings.slot, node.index));
+  const far = inside.links.find((l) => l.name === 'eth0');
+  const pair = near && far && near.peerIndex === far.index && far.peerIndex === near.index;
+  if (pair && far.mac === macOf(node.ip)) return { host: [], node: [] };
+  // Deleting one end of a pair deletes the other: a pair that is only wrong is deleted once.
+  return {
+    host: near ? [{ op: 'link-del', name: near.name }] : [],
+    node: far && !pair ? [{ op: 'link-del', name: far.name }] : [],
+  };
+}
+
+/** The host's links that are this cluster's: node links, then the bridge. */
+export const clusterLinks = (settings: ClusterSettings, host: NetState): Link[] => [
+  ...host.links.filter((l) => l.kind === 'veth' && new RegExp(`^pl${settings.slot}n\\d+$`).test(l.name)),
+  ...host.links.filter((l) => l.name === settings.bridge),
+];
+
+/** The host's routes that podlan made for this cluster. */
+export const clusterRoutes = (settings: ClusterSettings, host: NetState): Route[] =>
+  host.routes.filter(
+    (r) =>
+      r.protocol === ROUTE_PROTOCOL && (r.dev === settings.bridge || (r.unreachable && r.to === settings.podNetwork)),
+  );
