@@ -1,0 +1,126 @@
+// A node dies, and who uses the Service name goes on.
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Cluster, eventually, must, root, sleep, start, startCluster } from './cluster.ts';
+
+let cluster: Cluster;
+beforeAll(() => {
+  cluster = startCluster('nod', ['-f', join(root, 'examples/web.yaml')]);
+});
+afterAll(() => cluster.down());
+
+interface PodJson {
+  metadata: { name: string; uid: string };
+  spec: { nodeName: string };
+  status: { podIP: string; conditions: { type: string; status: string }[] };
+}
+const pods = (selector: string): PodJson[] =>
+  cluster.get('pods', '-n', 'my-app', '-l', selector).items as unknown as PodJson[];
+const isReady = (pod: PodJson): boolean =>
+  pod.status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
+
+describe('podlan node kill', () => {
+  it('the pods of the node come back on other nodes under new IPs within seconds; only requests in flight fail', async () => {
+    const clientNode = cluster.kubectl('get', 'pod', 'client', '-n', 'my-app', '-o', 'jsonpath={.spec.nodeName}');
+    const victim = ['node-1', 'node-2', 'node-3'].find((n) => n !== clientNode) ?? '';
+    const before = [...pods('app=web-server'), ...pods('app=db')];
+    const lost = before.filter((pod) => pod.spec.nodeName === victim);
+    expect(lost.length).toBeGreaterThan(0);
+
+    // One request after the other by the Service name, each with its time and its end.
+    const loop =
+      'while true; do s=$(date +%s%N); busybox wget -T 1 -qO- http://web >/dev/null 2>&1; echo $s $?; busybox usleep 20000; done';
+    const client = start('kubectl', ['exec', '-n', 'my-app', 'client', '--', 'sh', '-c', loop], {
+      KUBECONFIG: cluster.kubeconfig,
+    });
+    await eventually(() => expect(client.out().split('\n').length).toBeGreaterThan(20));
+
+    const killedMs = Date.now();
+    expect(cluster.podlan(['node', 'kill', victim]).code).toBe(0);
+    await eventually(() => {
+      const now = [...pods('app=web-server'), ...pods('app=db')].filter(isReady);
+      expect(now.map((pod) => pod.spec.nodeName)).not.toContain(victim);
+      expect(now).toHaveLength(5);
+    }, 20_000);
+    const backMs = Date.now();
+    const now = [...pods('app=web-server'), ...pods('app=db')];
+    for (const pod of lost) expect(now.map((p) => p.status.podIP)).not.toContain(pod.status.podIP);
+    expect(backMs - killedMs).toBeLessThan(15_000);
+
+    await sleep(1_500);
+    client.child.kill('SIGTERM');
+    await client.ended;
+    const requests = client
+      .out()
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ').map(Number)) as [number, number][];
+    const failed = requests.filter(([, code]) => code !== 0).map(([startedNs]) => startedNs / 1e6 - killedMs);
+    // In flight: begun before the cluster could know that the node was lost (nodeGraceMs, and its way to the rules).
+    expect(
+      Math.max(0, ...failed),
+      `failed requests began at ${failed.map(Math.round).join(', ')} ms after the kill`,
+    ).toBeLessThan(4_000);
+    expect(requests.filter(([s, code]) => code === 0 && s / 1e6 > killedMs + 4_000).length).toBeGreaterThan(5);
+  });
+
+  it('from the host the ClusterIP answers with a node down, whichever it is', async () => {
+    const ip = cluster.kubectl('get', 'service', 'web', '-n', 'my-app', '-o', 'jsonpath={.spec.clusterIP}');
+    await eventually(() => {
+      expect(must('curl', ['-s', '--max-time', '1', `http://${ip}`])).toMatch(/^web-/);
+    }, 10_000);
+  });
+
+  it('the node shows as NotReady and stopped; up leaves it so and says how to start it', () => {
+    const data = JSON.parse(cluster.podlan(['status', '-o', 'json']).out);
+    const down = data.nodes.filter((n: { ready: boolean }) => !n.ready);
+    expect(down).toHaveLength(1);
+    expect(down[0].process).toBe('stopped');
+    const up = cluster.podlan(['up']);
+    expect(up.code, up.err).toBe(0);
+    expect(up.out).toContain(`stopped: ${down[0].name}`);
+  });
+
+  it('node start revives it, and it takes pods again', async () => {
+    const data = JSON.parse(cluster.podlan(['status', '-o', 'json']).out);
+    const name = data.nodes.find((n: { ready: boolean }) => !n.ready).name;
+    const started = cluster.podlan(['node', 'start', name]);
+    expect(started.code, started.err).toBe(0);
+    cluster.kubectl('scale', 'deployment', 'web', '-n', 'my-app', '--replicas=6');
+    await eventually(() =>
+      expect(pods('app=web-server').filter((p) => isReady(p) && p.spec.nodeName === name).length).toBeGreaterThan(0),
+    );
+  });
+
+  it('refuses an unknown node in one line', () => {
+    const result = cluster.podlan(['node', 'kill', 'node-9']);
+    expect(result.code).toBe(1);
+    expect(result.err).toMatch(/no node 'node-9'; it has node-1, node-2, node-3/);
+  });
+});
+
+describe('podlan node stop', () => {
+  it('ends the pods of the node in order: their preStop hooks and SIGTERM are heard', () => {
+    cluster.apply(`
+apiVersion: v1
+kind: Pod
+metadata: {name: polite, namespace: my-app}
+spec:
+  nodeName: node-3
+  volumes: [{name: shared, hostPath: {path: /tmp}}]
+  containers:
+    - name: polite
+      image: host
+      command: [sh, -c, 'trap "echo heard > /tmp/${cluster.name}; exit 0" TERM; while true; do sleep 0.1; done']
+      volumeMounts: [{name: shared, mountPath: /tmp}]`);
+    cluster.kubectl('wait', '--for=condition=Ready', 'pod/polite', '-n', 'my-app', '--timeout=30s');
+    const stopped = cluster.podlan(['node', 'stop', 'node-3']);
+    expect(stopped.code, stopped.err).toBe(0);
+    try {
+      expect(readFileSync(`/tmp/${cluster.name}`, 'utf8').trim()).toBe('heard');
+    } finally {
+      rmSync(`/tmp/${cluster.name}`, { force: true });
+    }
+  });
+});
