@@ -135,7 +135,7 @@ describe('podlan load', () => {
       '{apiVersion: v1, kind: Pod, metadata: {name: absent}, spec: {containers: [{name: c, image: "nowhere:v1"}]}}',
     );
     await eventually(() => {
-      const waiting = cluster.get('pod', 'absent').status.containerStatuses[0].state.waiting as unknown as {
+      const waiting = cluster.get('pod', 'absent').status.containerStatuses[0].state.waiting as {
         reason: string;
         message: string;
       };

@@ -15,8 +15,7 @@ interface PodJson {
   spec: { nodeName: string };
   status: { podIP: string; conditions: { type: string; status: string }[] };
 }
-const pods = (selector: string): PodJson[] =>
-  cluster.get('pods', '-n', 'my-app', '-l', selector).items as unknown as PodJson[];
+const pods = (selector: string): PodJson[] => cluster.get('pods', '-n', 'my-app', '-l', selector).items as PodJson[];
 const isReady = (pod: PodJson): boolean =>
   pod.status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
 

@@ -41,7 +41,7 @@ describe('the containers of one pod', () => {
   it('the second one that binds the same port fails, and the pod says so', async () => {
     cluster.apply(pod('collide', `${serve('first', 8080)}\n${serve('second', 8080)}`));
     await eventually(() => {
-      const states = cluster.get('pod', 'collide').status.containerStatuses as unknown as {
+      const states = cluster.get('pod', 'collide').status.containerStatuses as {
         restartCount: number;
         ready: boolean;
       }[];

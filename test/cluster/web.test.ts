@@ -48,7 +48,7 @@ describe('podlan up -f examples/web.yaml', () => {
   });
 
   it('has 3 Ready nodes and 3 web pods, one on each node', () => {
-    const nodes = cluster.get('nodes').items as unknown as {
+    const nodes = cluster.get('nodes').items as {
       status: { conditions: { type: string; status: string }[] };
     }[];
     expect(nodes.map((n) => n.status.conditions.find((c) => c.type === 'Ready')?.status)).toEqual([
@@ -56,7 +56,7 @@ describe('podlan up -f examples/web.yaml', () => {
       'True',
       'True',
     ]);
-    const pods = cluster.get('pods', '-n', 'my-app', '-l', 'app=web-server').items as unknown as {
+    const pods = cluster.get('pods', '-n', 'my-app', '-l', 'app=web-server').items as {
       spec: { nodeName: string };
     }[];
     expect(new Set(pods.map((p) => p.spec.nodeName)).size).toBe(3);
