@@ -96,21 +96,17 @@ add set inet t s { type ipv4_addr; flags dynamic,timeout; timeout 60s; comment "
 });
 
 describe('diff', () => {
-  const a = ruleset(
-    [
-      {
-        kind: 'vmap',
-        name: 'm',
-        key: ['ipv4_addr'],
-        flags: [],
-        parts: new Map([
-          ['x', [{ key: ['10.0.0.1'], verdict: goto('one') }]],
-          ['y', [{ key: ['10.0.0.2'], verdict: accept }]],
-        ]),
-      },
-    ],
-    [{ name: 'one', rules: [{ statements: [{ kind: 'verdict', verdict: drop }] }] }],
-  );
+  const services: NftSet = {
+    kind: 'vmap',
+    name: 'm',
+    key: ['ipv4_addr'],
+    flags: [],
+    parts: new Map([
+      ['x', [{ key: ['10.0.0.1'], verdict: goto('one') }]],
+      ['y', [{ key: ['10.0.0.2'], verdict: accept }]],
+    ]),
+  };
+  const a = ruleset([services], [{ name: 'one', rules: [{ statements: [{ kind: 'verdict', verdict: drop }] }] }]);
 
   it('of equal input is nothing, by identity and by value', () => {
     expect(diff(a, a)).toEqual([]);
@@ -135,10 +131,10 @@ add rule inet t one drop
     const b = ruleset(
       [
         {
-          ...(a.tables[0]?.sets[0] as NftSet),
+          ...services,
           parts: new Map([
             ['x', [{ key: ['10.0.0.1'], verdict: goto('two') }]],
-            ['y', a.tables[0]?.sets[0]?.parts.get('y') as Element[]],
+            ['y', services.parts.get('y') ?? []],
           ]),
         },
       ],

@@ -97,7 +97,7 @@ function printSetType(set: Omit<NftSet, 'parts'>): string {
 }
 
 export function printRule(rule: Rule): string {
-  const text = rule.statements.map(printStatement).join(' ');
+  const text = rule.statements.map((statement) => printStatement(statement)).join(' ');
   return rule.comment === undefined ? text : `${text} comment ${quote(rule.comment)}`;
 }
 
@@ -110,34 +110,23 @@ export const printKey = (key: readonly Expression[]): string =>
 
 const not = (op: '==' | '!='): string => (op === '!=' ? '!= ' : '');
 
-function printStatement(statement: Statement): string {
-  switch (statement.kind) {
-    case 'match':
-      return `${statement.field} ${not(statement.op)}${printValue(statement.field, statement.value)}`;
-    case 'ct state':
-      return `ct state ${statement.states.join(',')}`;
-    case 'ct status dnat':
-      return 'ct status dnat';
-    case 'tcp flags':
-      return `tcp flags & (${statement.mask.join(' | ')}) ${statement.op} ${statement.value.join(' | ')}`;
-    case 'lookup':
-      return `${printKey(statement.key)} ${not(statement.op)}@${statement.set}`;
-    case 'vmap':
-      return `${printKey(statement.key)} vmap @${statement.map}`;
-    case 'verdict':
-      return printVerdict(statement.verdict);
-    case 'dnat':
-      return `dnat ip to ${printKey(statement.key)} map @${statement.map}`;
-    case 'snat':
-      return `snat ip to ${statement.to}${statement.fullyRandom ? ' fully-random' : ''}`;
-    case 'set ct mark':
-      return `ct mark set ${statement.mark}`;
-    case 'notrack':
-      return 'notrack';
-    case 'reject':
-      return `reject with ${statement.with}`;
-  }
-}
+const printStatement = <K extends Statement['kind']>(statement: Extract<Statement, { kind: K }>): string =>
+  statementWords[statement.kind](statement);
+
+const statementWords: { readonly [K in Statement['kind']]: (statement: Extract<Statement, { kind: K }>) => string } = {
+  match: ({ field, op, value }) => `${field} ${not(op)}${printValue(field, value)}`,
+  'ct state': ({ states }) => `ct state ${states.join(',')}`,
+  'ct status dnat': () => 'ct status dnat',
+  'tcp flags': ({ mask, op, value }) => `tcp flags & (${mask.join(' | ')}) ${op} ${value.join(' | ')}`,
+  lookup: ({ key, op, set }) => `${printKey(key)} ${not(op)}@${set}`,
+  vmap: ({ key, map }) => `${printKey(key)} vmap @${map}`,
+  verdict: ({ verdict }) => printVerdict(verdict),
+  dnat: ({ key, map }) => `dnat ip to ${printKey(key)} map @${map}`,
+  snat: ({ to, fullyRandom }) => `snat ip to ${to}${fullyRandom ? ' fully-random' : ''}`,
+  'set ct mark': ({ mark }) => `ct mark set ${mark}`,
+  notrack: () => 'notrack',
+  reject: (statement) => `reject with ${statement.with}`,
+};
 
 const printValue = (field: string, value: Value | Range): string =>
   isRange(value) ? `${value.from}-${value.to}` : field.endsWith('ifname') ? quote(`${value}`) : `${value}`;

@@ -1,0 +1,224 @@
+// Services and EndpointSlices -> the proxy's maps, chains and rules. The shape has a few global maps; a Service is
+// elements in them, so a change costs a few element commands however many Services there are:
+//
+//   services   ip . proto . port      -> goto lb<N> | goto no-endpoints | drop      every address that a Service has
+//   lb<N>      dnat to endpoints[ip . proto . port . numgen random mod N]           one chain per number of endpoints
+//   endpoints  ip . proto . port . i  -> ip . port
+//   local-*    the same for clients from outside, of Services with externalTrafficPolicy Local
+import type { EndpointSlice, Service } from '../../api/types.ts';
+import { rule } from '../../linux/nft/nft.ts';
+import type { Chain, DataType, Element, Expression, NftSet, Rule, Statement } from '../../linux/nft/nft.ts';
+import { keepSourceMark, selfSet } from '../hooks.ts';
+import type { Part } from '../hooks.ts';
+import { compileService, isProxied, noEndpointsChain, pickChain, pickLocalChain } from './fragment.ts';
+import type { Fragment, ProxyNode } from './fragment.ts';
+
+export interface ProxyInput {
+  readonly node: ProxyNode;
+  readonly podNetwork: string;
+  readonly serviceNetwork: string;
+  readonly dnsIp: string;
+  readonly services: readonly Service[];
+  readonly slices: readonly EndpointSlice[];
+}
+
+const frontendKey: readonly Expression[] = ['ip daddr', 'meta l4proto', 'th dport'];
+const frontendType: readonly DataType[] = ['ipv4_addr', 'inet_proto', 'inet_service'];
+
+export function compileProxy(input: ProxyInput): Part {
+  const fragments = compileFragments(input);
+  const sizes = numbers(fragments, ({ sizes }) => sizes);
+  const localSizes = numbers(fragments, ({ localSizes }) => localSizes);
+  return {
+    sets: [
+      proxySet('services', 'vmap', fragments, ({ services }) => services),
+      proxySet('endpoints', 'map', fragments, ({ endpoints }) => endpoints),
+      proxySet('local-services', 'vmap', fragments, ({ localServices }) => localServices),
+      proxySet('local-endpoints', 'map', fragments, ({ localEndpoints }) => localEndpoints),
+      proxySet('lb-restricted', 'set', fragments, ({ lbRestricted }) => lbRestricted),
+      proxySet('lb-allowed', 'set', fragments, ({ lbAllowed }) => lbAllowed),
+    ],
+    chains: [
+      ...sizes.map((size): Chain => ({ name: pickChain(size), rules: [rule([pick('endpoints', size)])] })),
+      ...localSizes.map(
+        (size): Chain => ({
+          name: pickLocalChain(size),
+          rules: [rule([{ kind: 'set ct mark', mark: keepSourceMark }, pick('local-endpoints', size)])],
+        }),
+      ),
+      { name: noEndpointsChain, rules: refusal },
+    ],
+    rules: {
+      'dstnat-prerouting': [
+        rule(
+          [
+            { kind: 'lookup', key: frontendKey, op: '==', set: 'lb-restricted' },
+            { kind: 'lookup', key: [...frontendKey, 'ip saddr'], op: '!=', set: 'lb-allowed' },
+            { kind: 'verdict', verdict: { verdict: 'drop' } },
+          ],
+          'loadBalancerSourceRanges',
+        ),
+        rule([
+          { kind: 'match', field: 'ip saddr', op: '!=', value: input.podNetwork },
+          { kind: 'vmap', key: frontendKey, map: 'local-services' },
+        ]),
+        ...serviceRules(input),
+      ],
+      'dstnat-output': serviceRules(input),
+      'srcnat-postrouting': sourceRules(input),
+    },
+  };
+}
+
+const pick = (map: string, size: number): Statement => ({
+  kind: 'dnat',
+  key: [...frontendKey, { numgen: 'random', modulus: size }],
+  map,
+});
+
+/** nat chains see a connection's first packet alone, so a connection that stands is never refused here. */
+const refusal: readonly Rule[] = [
+  rule([
+    { kind: 'match', field: 'meta l4proto', op: '==', value: 'tcp' },
+    { kind: 'reject', with: 'tcp reset' },
+  ]),
+  rule([{ kind: 'reject', with: 'icmp port-unreachable' }]),
+];
+
+const serviceRules = ({ serviceNetwork, dnsIp }: ProxyInput): Rule[] => [
+  rule([{ kind: 'vmap', key: frontendKey, map: 'services' }]),
+  rule(
+    [
+      { kind: 'match', field: 'ip daddr', op: '==', value: serviceNetwork },
+      { kind: 'match', field: 'ip daddr', op: '!=', value: dnsIp },
+      { kind: 'verdict', verdict: { verdict: 'goto', chain: noEndpointsChain } },
+    ],
+    'no such Service or port; routed on, it would circle between host and node',
+  ),
+];
+
+/** `snat` to the node's address and not `masquerade`, which would take an address of the pod's link or the loopback. */
+function sourceRules({ node, podNetwork, serviceNetwork }: ProxyInput): Rule[] {
+  const [to] = node.ips;
+  if (to === undefined) throw new Error(`node ${node.name} has no IP: answers could not find back through it`);
+  const snat: Statement = { kind: 'snat', to, fullyRandom: true };
+  const translated: Statement = { kind: 'ct status dnat' };
+  return [
+    rule(
+      [translated, { kind: 'lookup', key: ['ip saddr', 'ip daddr'], op: '==', set: selfSet }, snat],
+      'a pod that reached itself through a Service would answer itself directly',
+    ),
+    rule(
+      [
+        translated,
+        { kind: 'match', field: 'ct mark', op: '==', value: keepSourceMark },
+        { kind: 'verdict', verdict: { verdict: 'return' } },
+      ],
+      'externalTrafficPolicy Local',
+    ),
+    rule(
+      [translated, { kind: 'match', field: 'ip saddr', op: '!=', value: podNetwork }, snat],
+      'clients outside the pod network',
+    ),
+    rule(
+      [translated, { kind: 'match', field: 'ct original ip daddr', op: '!=', value: serviceNetwork }, snat],
+      'pods that came by a NodePort or an external address, maybe on another node',
+    ),
+  ];
+}
+
+/** fragments by Service, 'namespace/name' */
+type Fragments = ReadonlyMap<string, Fragment>;
+
+/**
+ * What a Service compiled to last time, good while it, its slices and the node are the same objects. Objects of a cache are
+ * never changed, so identity is equality; the same fragment gives the same part, which the diff then passes over.
+ */
+const memo = new WeakMap<Service, { node: string; slices: readonly EndpointSlice[]; fragment: Fragment }>();
+
+function compileFragments({ node, services, slices }: ProxyInput): Fragments {
+  const proxied = services.filter(isProxied);
+  const bySlices = groupSlices(slices);
+  const first = assemble(proxied, bySlices, node);
+  if (!first.clash) return first.fragments;
+  // Two Services ask for one externalIP and port: the older one has it, whatever the order of the list.
+  return assemble([...proxied].sort(olderFirst), bySlices, node).fragments;
+}
+
+function assemble(
+  services: readonly Service[],
+  bySlices: ReadonlyMap<string, readonly EndpointSlice[]>,
+  node: ProxyNode,
+): { fragments: Fragments; clash: boolean } {
+  const fragments = new Map<string, Fragment>();
+  const taken = new Set<string>();
+  let clash = false;
+  for (const service of services) {
+    const name = `${service.metadata.namespace}/${service.metadata.name}`;
+    const own = bySlices.get(name) ?? [];
+    let fragment = compileAlone(service, own, node);
+    if (fragment.frontends.some((frontend) => taken.has(frontend))) {
+      clash = true;
+      fragment = compileService(service, own, node, taken);
+    }
+    for (const frontend of fragment.frontends) taken.add(frontend);
+    fragments.set(name, fragment);
+  }
+  return { fragments, clash };
+}
+
+const olderFirst = ({ metadata: a }: Service, { metadata: b }: Service): number =>
+  a.creationTimestamp === b.creationTimestamp
+    ? compareText(`${a.namespace}/${a.name}`, `${b.namespace}/${b.name}`)
+    : compareText(a.creationTimestamp, b.creationTimestamp);
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function compileAlone(service: Service, slices: readonly EndpointSlice[], node: ProxyNode): Fragment {
+  const nodeText = `${node.name} ${node.ips.join()}`;
+  const known = memo.get(service);
+  if (known && known.node === nodeText && sameItems(known.slices, slices)) return known.fragment;
+  const fragment = compileService(service, slices, node, nothingTaken);
+  memo.set(service, { node: nodeText, slices, fragment });
+  return fragment;
+}
+
+const nothingTaken: ReadonlySet<string> = new Set();
+
+const sameItems = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((item, i) => item === b[i]);
+
+function groupSlices(slices: readonly EndpointSlice[]): Map<string, EndpointSlice[]> {
+  const groups = new Map<string, EndpointSlice[]>();
+  for (const slice of slices) {
+    const service = slice.metadata.labels?.['kubernetes.io/service-name'];
+    if (service === undefined) continue;
+    const key = `${slice.metadata.namespace}/${service}`;
+    const group = groups.get(key);
+    if (group) group.push(slice);
+    else groups.set(key, [slice]);
+  }
+  return groups;
+}
+
+function proxySet(
+  name: string,
+  kind: NftSet['kind'],
+  fragments: Fragments,
+  elements: (fragment: Fragment) => readonly Element[],
+): NftSet {
+  const parts = new Map<string, readonly Element[]>();
+  for (const [service, fragment] of fragments) {
+    const part = elements(fragment);
+    if (part.length > 0) parts.set(service, part);
+  }
+  if (name === 'lb-allowed') return { kind, name, key: [...frontendType, 'ipv4_addr'], flags: ['interval'], parts };
+  if (kind !== 'map') return { kind, name, key: frontendType, flags: [], parts };
+  return { kind, name, key: [...frontendType, 'numgen'], data: ['ipv4_addr', 'inet_service'], flags: [], parts };
+}
+
+function numbers(fragments: Fragments, of: (fragment: Fragment) => readonly number[]): number[] {
+  const found = new Set<number>();
+  for (const fragment of fragments.values()) for (const n of of(fragment)) found.add(n);
+  return [...found].sort((a, b) => a - b);
+}
