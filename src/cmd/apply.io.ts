@@ -1,7 +1,7 @@
 // Sends manifests in their order, and tells of each what became of it.
 import { ApiError } from '../api/status.ts';
 import { kindRow } from '../api/kinds.ts';
-import type { Draft, KubeObject } from '../api/types.ts';
+import type { KubeObject } from '../api/types.ts';
 import type { Client } from '../client/types.ts';
 import { applyPatch, withLastApplied } from '../cli/apply.ts';
 import { UserError } from '../cli/errors.ts';
@@ -60,10 +60,7 @@ async function applyOne(client: Client, { kind, object }: Manifest): Promise<App
   const key = { namespace, name: object.metadata.name };
   const live = await client.get(kind, key);
   if (!live) {
-    await client.create(
-      kind,
-      withLastApplied({ ...object, metadata: { ...object.metadata, namespace } }) as unknown as Draft<never>,
-    );
+    await client.create(kind, withLastApplied({ ...object, metadata: { ...object.metadata, namespace } }));
     return 'created';
   }
   const patch = applyPatch(object, live as unknown as Record<string, unknown>);

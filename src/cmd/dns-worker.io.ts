@@ -5,27 +5,18 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createCache } from '../client/cache.ts';
 import { createClient } from '../client/client.ts';
 import { httpTransport } from '../client/http.io.ts';
-import type { Env } from '../client/types.ts';
 import { enterNetns, runInNetns } from '../linux/net/netns.io.ts';
 import { startDns } from '../network/dns/dns.io.ts';
 import type { DnsWorkerData, FromDnsWorker, ToDnsWorker } from '../network/dns/start.io.ts';
 import { zoneKinds } from '../network/dns/zone.ts';
+import { realEnv } from './env.io.ts';
 
 const port = parentPort;
 if (!port) throw new Error('the DNS worker runs as a thread');
 const data = workerData as DnsWorkerData;
 const post = (message: FromDnsWorker): void => port.postMessage(message);
 
-const env: Env = {
-  nowMs: () => Date.now(),
-  random: () => Math.random(),
-  uuid: () => crypto.randomUUID(),
-  after(delayMs, callback) {
-    const handle = setTimeout(callback, delayMs);
-    return () => clearTimeout(handle);
-  },
-  log: (level, message, fields) => post({ log: [level, message, fields] }),
-};
+const env = realEnv((level, message, fields) => post({ log: [level, message, fields] }));
 
 try {
   // Open for good: a name under /run/netns may be deleted while we still stop.

@@ -34,21 +34,23 @@ export async function withLockWaiting<T>(
   }
 }
 
-function take(name: string, command: string): Promise<Server> {
+async function take(name: string, command: string): Promise<Server> {
+  const server = await listen(name, `podlan ${command} (pid ${process.pid})`);
+  if (server) return server;
+  throw new UserError(`${await holderOf(name)} is at work on '${name}'; wait until it has ended and try again`, 4);
+}
+
+/** undefined: somebody else listens there. */
+function listen(name: string, holder: string): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => {
       socket.on('error', () => {});
-      socket.end(`podlan ${command} (pid ${process.pid})`);
+      socket.end(holder);
     });
     server.unref();
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EADDRINUSE') return reject(error);
-      holderOf(name).then(
-        (holder) =>
-          reject(new UserError(`${holder} is at work on '${name}'; wait until it has ended and try again`, 4)),
-        reject,
-      );
-    });
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
+    );
     server.listen(addressOf(name), () => resolve(server));
   });
 }

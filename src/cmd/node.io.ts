@@ -25,7 +25,16 @@ export async function runNode(nodeName: string, settingsPath: string): Promise<v
   const tls = readTls(settings, node.name);
   const entered = enterNode(settings, node);
   const apiServer = `https://${settings.hostIp}:${settings.apiPort}`;
-  const dns = startDnsWorker({ settings, node, tls, apiServer, hostNs: entered, log: env.log });
+  const dns = startDnsWorker({
+    settings,
+    node,
+    tls,
+    apiServer,
+    nodeNetns: `/run/netns/${entered.netns}`,
+    // The namespace that the process came from, by the descriptor that it keeps open.
+    hostNetns: `/proc/self/fd/${entered.fd}`,
+    log: env.log,
+  });
   const transport = httpTransport({ server: apiServer, ...tls });
   const client = createClient(transport);
   const cache = createCache(client, env, [

@@ -9,7 +9,7 @@ import { logFile, settingsFile, writePid } from './state.io.ts';
 type FromChild = { ready: true } | { failed: string };
 
 /** Resolves when the process says that it is ready; rejects with its own words when it cannot start. */
-export function startProcess(settings: ClusterSettings, who: 'server' | string): Promise<void> {
+export function startProcess(settings: ClusterSettings, who: string): Promise<void> {
   const args = [entryPoint(), ...(who === 'server' ? ['server'] : ['node-process', who]), settingsFile(settings.name)];
   mkdirSync(join(settings.stateDir, 'log'), { recursive: true });
   const log = openSync(logFile(settings, who), 'a', 0o600);

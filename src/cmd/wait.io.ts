@@ -30,7 +30,7 @@ function untilDone(cache: Cache, deadlineMs: number, look: () => 'done' | { miss
         }
       } catch (error) {
         end();
-        reject(error as Error);
+        reject(error);
       }
     };
     const stop = cache.onChange(check);

@@ -51,7 +51,7 @@ export interface Cluster {
   tryKubectl(args: readonly string[], o?: Parameters<typeof run>[2]): Result;
   apply(manifest: string): string;
   /** kubectl get -o json. */
-  get<T = Json>(...args: string[]): T;
+  get(...args: string[]): Json;
   /** A command inside a pod; its output. Fails when the command does. */
   inPod(pod: string, command: string, o?: { namespace?: string; container?: string }): string;
   tryInPod(pod: string, command: string, o?: { namespace?: string; container?: string }): Result;

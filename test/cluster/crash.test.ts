@@ -163,6 +163,6 @@ function powerCut(victim: Cluster): void {
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '')
     .filter((at) => at.includes(`/podlan/${victim.name}/`));
-  for (const at of mounts.reverse()) run('umount', ['-l', at]);
+  for (const at of mounts.toReversed()) run('umount', ['-l', at]);
   rmSync(`/run/podlan/${victim.name}`, { recursive: true, force: true });
 }

@@ -174,7 +174,7 @@ describe('kubectl explain, api-resources, and who may ask', () => {
     const kinds = cluster
       .kubectl('api-resources', '--no-headers')
       .split('\n')
-      .map((line) => line.trim().split(/\s+/).at(-1))
+      .map((line) => line.trim().split(/\s+/).at(-1) ?? '')
       .sort();
     expect(kinds).toEqual(
       [
