@@ -1,5 +1,5 @@
 // Service + pods -> EndpointSlices: one group of slices for each set of ports that pods have, at most 100 endpoints each.
-import type { discovery, Draft, EndpointSlice, KubeObject, Pod, Service } from '../../api/types.ts';
+import type { discovery, Draft, EndpointSlice, Pod, Service } from '../../api/types.ts';
 import {
   familiesOf,
   hostnameUnder,
@@ -109,7 +109,7 @@ function written(
   const content = { endpoints: [...step.endpoints], ports: [...step.ports] };
   if (step.op === 'update') {
     const metadata = { ...step.slice.metadata, labels };
-    return { op: 'update', kind: 'EndpointSlice', object: { ...step.slice, ...content, metadata } as KubeObject, why };
+    return { op: 'update', kind: 'EndpointSlice', object: { ...step.slice, ...content, metadata }, why };
   }
   const prefix = `${name.slice(0, 57)}-`;
   const object: Draft<EndpointSlice> = {
