@@ -44,11 +44,15 @@ function ipv6Bytes(text: string): Uint8Array | undefined {
 export function addressText(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.');
   const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16));
-  const zeros = groups.join(':').match(/(?<![0-9a-f])0(?::0)+(?![0-9a-f])/g) ?? [];
-  const longest = zeros.reduce((a, b) => (b.length > a.length ? b : a), '');
-  if (longest === '') return groups.join(':');
-  const [head = '', ...rest] = ` ${groups.join(':')} `.split(longest);
-  return `${head.trim().replace(/:$/, '')}::${rest.join(longest).trim().replace(/^:/, '')}`;
+  // RFC 5952: the first of the longest runs of zeros, of two or more, becomes '::'.
+  let run = { start: 0, length: 1 };
+  for (let start = 0; start < 8; start++) {
+    let end = start;
+    while (groups[end] === '0') end++;
+    if (end - start > run.length) run = { start, length: end - start };
+  }
+  if (run.length === 1) return groups.join(':');
+  return `${groups.slice(0, run.start).join(':')}::${groups.slice(run.start + run.length).join(':')}`;
 }
 
 /** 10.96.0.1 -> 1.0.96.10.in-addr.arpa; IPv6 -> its 32 nibbles under ip6.arpa. */

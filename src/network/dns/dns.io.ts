@@ -28,8 +28,8 @@ export interface Dns {
   close(): Promise<void>;
 }
 
-const ADDRESS_WAIT_MS = 5_000;
-const ADDRESS_POLL_MS = 50;
+const ADDRESS_WARN_MS = 5_000;
+const ADDRESS_POLL_MS = 20;
 
 /** Resolves when the cache is complete and both sockets are open: before that, a name would seem not to exist. */
 export async function startDns(o: DnsOptions): Promise<Dns> {
@@ -49,7 +49,7 @@ export async function startDns(o: DnsOptions): Promise<Dns> {
     readResolvConf: () => readText(o.resolvConf ?? '/etc/resolv.conf'),
   });
   const listen = o.listen ?? { ip: settings.dnsIp, port: 53 };
-  const server = await listenWhenAddressIsThere({ zone, forwarder, listen });
+  const server = await listenWhenAddressIsThere({ zone, forwarder, listen }, o.log);
   o.log('info', `dns: answering ${settings.clusterDomain} on ${listen.ip}:${server.port}`);
   return {
     port: server.port,
@@ -71,15 +71,21 @@ function readText(path: string): string | undefined {
 }
 
 /** The node's network is set up at the same time by somebody else: the address may come a moment later. */
-async function listenWhenAddressIsThere(o: ServeOptions): Promise<DnsServer> {
-  const untilMs = performance.now() + ADDRESS_WAIT_MS;
+async function listenWhenAddressIsThere(o: ServeOptions, log: Log): Promise<DnsServer> {
+  const where = `${o.listen.ip}:${o.listen.port}`;
+  const warnAtMs = performance.now() + ADDRESS_WARN_MS;
+  let warned = false;
   for (;;) {
     try {
       return await serveDns(o);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      if (code !== 'EADDRNOTAVAIL' || performance.now() > untilMs) {
-        throw new Error(`cannot listen on ${o.listen.ip}:${o.listen.port}: ${code ?? String(error)}`, { cause: error });
+      if (code !== 'EADDRNOTAVAIL') {
+        throw new Error(`cannot listen on ${where}: ${code ?? String(error)}`, { cause: error });
+      }
+      if (!warned && performance.now() > warnAtMs) {
+        warned = true;
+        log('warn', `dns: still waiting for ${o.listen.ip} to be an address of this node`);
       }
       await sleep(ADDRESS_POLL_MS);
     }

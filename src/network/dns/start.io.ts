@@ -1,7 +1,7 @@
 // DNS in a thread of its own: the kubelet's work on the main thread never makes a name wait.
 import { Worker } from 'node:worker_threads';
 import type { ClusterSettings, NodeSettings } from '../../api/cluster.ts';
-import type { Env } from '../../client/types.ts';
+import type { Log } from '../../client/types.ts';
 import { workerUrl } from '../../lib/worker.io.ts';
 import type { Dns } from './dns.io.ts';
 
@@ -13,7 +13,7 @@ export interface DnsWorkerData {
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
   /** https://ip:port, reached from the node's network namespace. */
   readonly apiServer: string;
-  /** Paths of namespaces, e.g. /run/netns/podlan.node-1 and /proc/1/ns/net. */
+  /** Paths of namespaces: /run/netns/<name>, or /proc/self/fd/<n> of an open one. */
   readonly nodeNetns: string;
   readonly hostNetns: string;
   /** The host's /etc/resolv.conf, unless a test has its own. */
@@ -29,6 +29,8 @@ export type FromDnsWorker =
 export type ToDnsWorker = { readonly counters: number } | { readonly stop: true };
 
 export interface DnsWorker {
+  /** Names are answered. Rejects when the first start fails; a later crash is logged and mended. */
+  readonly ready: Promise<void>;
   counters(): Promise<ReturnType<Dns['counters']>>;
   stop(): Promise<void>;
 }
@@ -39,19 +41,19 @@ const LAST_RESTART_MS = 5_000;
 const SETTLED_MS = 10_000;
 const STOP_WAIT_MS = 500;
 
-/** Resolves when names are answered; rejects when the first start fails. A later crash is logged and mended. */
-export async function startDnsWorker(o: DnsWorkerData & { readonly env: Env }): Promise<DnsWorker> {
-  const { env, ...workerData } = o;
+export function startDnsWorker(o: DnsWorkerData & { readonly log: Log }): DnsWorker {
+  const { log, ...workerData } = o;
   // oxlint-disable-next-line typescript/no-redundant-type-constituents -- the linter does not see Node's types here
   let current: Worker | undefined;
   let stopping = false;
   let delayMs = FIRST_RESTART_MS;
   let cancelRestart: () => void = () => undefined;
+  let started = false;
   let asked = 0;
   const asking = new Map<number, { resolve: (c: ReturnType<Dns['counters']>) => void; reject: (e: Error) => void }>();
 
   function run(): Promise<void> {
-    const startedMs = env.nowMs();
+    const startedMs = performance.now();
     const worker = new Worker(workerUrl('dns'), { workerData, name: 'dns' });
     current = worker;
     return new Promise<void>((ready, failed) => {
@@ -59,7 +61,7 @@ export async function startDnsWorker(o: DnsWorkerData & { readonly env: Env }): 
       worker.on('message', (m: FromDnsWorker) => {
         if ('ready' in m) ready();
         else if ('error' in m) why = m.error;
-        else if ('log' in m) env.log(...m.log);
+        else if ('log' in m) log(...m.log);
         else {
           asking.get(m.id)?.resolve(m.counters);
           asking.delete(m.id);
@@ -73,23 +75,28 @@ export async function startDnsWorker(o: DnsWorkerData & { readonly env: Env }): 
         for (const { reject } of asking.values()) reject(new Error(`dns: ${why}`));
         asking.clear();
         failed(new Error(`dns: ${why}`));
-        if (!stopping && started) restart(why, env.nowMs() - startedMs);
+        if (!stopping && started) restart(why, performance.now() - startedMs);
       });
     });
   }
 
   function restart(why: string, livedMs: number): void {
     delayMs = livedMs > SETTLED_MS ? FIRST_RESTART_MS : Math.min(delayMs * 2, LAST_RESTART_MS);
-    env.log('error', `dns: ${why}; starting again in ${delayMs} ms`, { node: o.node.name });
+    log('error', `dns: ${why}; starting again in ${delayMs} ms`, { node: o.node.name });
     // A failure of the new thread comes here again, through its exit.
-    cancelRestart = env.after(delayMs, () => void run().catch(() => undefined));
+    const timer = setTimeout(() => void run().catch(() => undefined), delayMs);
+    cancelRestart = () => clearTimeout(timer);
   }
 
-  let started = false;
-  await run();
-  started = true;
+  const ready = run().then(() => {
+    started = true;
+    return undefined;
+  });
+  // Whoever waits for it gets the error; nobody may wait yet.
+  ready.catch(() => undefined);
 
   return {
+    ready,
     counters() {
       const worker = current;
       if (!worker) return Promise.reject(new Error('dns: not running'));
@@ -108,9 +115,9 @@ export async function startDnsWorker(o: DnsWorkerData & { readonly env: Env }): 
       const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       worker.postMessage({ stop: true } satisfies ToDnsWorker);
-      const cancel = env.after(STOP_WAIT_MS, () => void worker.terminate());
+      const killing = setTimeout(() => void worker.terminate(), STOP_WAIT_MS);
       await ended;
-      cancel();
+      clearTimeout(killing);
     },
   };
 }
