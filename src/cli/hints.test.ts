@@ -9,16 +9,19 @@ const meta = (name: string, namespace = 'my-app'): Service['metadata'] => ({
   resourceVersion: '1',
   creationTimestamp: '2026-01-01T00:00:00Z',
 });
-const service = (name: string, spec: object, namespace?: string): Service =>
-  ({ apiVersion: 'v1', kind: 'Service', metadata: meta(name, namespace), spec }) as Service;
-const node = (ip: string): Node =>
-  ({
-    apiVersion: 'v1',
-    kind: 'Node',
-    metadata: meta(ip),
-    spec: {},
-    status: { addresses: [{ type: 'InternalIP', address: ip }] },
-  }) as Node;
+const service = (name: string, spec: object, namespace?: string): Service => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: meta(name, namespace),
+  spec,
+});
+const node = (ip: string): Node => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: meta(ip),
+  spec: {},
+  status: { addresses: [{ type: 'InternalIP', address: ip }] },
+});
 const nodes = [node('172.30.0.11'), node('172.30.0.12')];
 
 describe('what now answers', () => {

@@ -5,8 +5,13 @@ import { readiness } from './readiness.ts';
 const meta = { name: 'web', uid: 'u', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z', generation: 2 };
 const deployment = (status: object, replicas = 3): KubeObject =>
   ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: meta, spec: { replicas }, status }) as KubeObject;
-const pod = (status: object): Pod =>
-  ({ apiVersion: 'v1', kind: 'Pod', metadata: { ...meta, name: 'web-1' }, spec: { containers: [] }, status }) as Pod;
+const pod = (status: object): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { ...meta, name: 'web-1' },
+  spec: { containers: [] },
+  status,
+});
 const all = { observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 3 };
 
 describe('readiness', () => {
