@@ -78,9 +78,9 @@ function withTerminal(spec: ExecSpec): Exec {
 
 interface Run {
   readonly exitCode: Promise<number>;
-  startError(): string | undefined;
-  signal(name: NodeJS.Signals): void;
-  kill(): void;
+  readonly startError: () => string | undefined;
+  readonly signal: (name: NodeJS.Signals) => void;
+  readonly kill: () => void;
 }
 
 function start(spec: ExecSpec, stdio: [number | 'ignore', number, number]): Run {

@@ -21,9 +21,9 @@ function checked(call: string, result: number): number {
 
 /** Both ends close on exec; spawn's `stdio` hands one on. */
 export function openPipe(): { read: number; write: number } {
-  const fds = [0, 0];
+  const fds: [number, number] = [0, 0];
   checked('pipe2', pipe2(fds, O_CLOEXEC));
-  return { read: fds[0] as number, write: fds[1] as number };
+  return { read: fds[0], write: fds[1] };
 }
 
 /** Master of a new pseudo-terminal and the path of its slave. */
