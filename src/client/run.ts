@@ -1,5 +1,6 @@
 // Runs a Controller: changes of objects -> keys -> plan -> executor. On failure it looks again, never resumes.
 import { isAlreadyExists, isConflict, isNotFound } from '../api/status.ts';
+import type { Kind } from '../api/types.ts';
 import { createExecutor, type Executor } from './executor.ts';
 import { WorkQueue } from './queue.ts';
 import type { Cache, Change, Client, Controller, Env, ObjectChange } from './types.ts';
@@ -15,13 +16,14 @@ export function runController(
   controller: Controller,
   o: { readonly client: Client; readonly cache: Cache; readonly env: Env; readonly trace?: Trace },
 ): Running {
-  const loop = new Loop(controller, o.cache, o.env, createExecutor(o.client, o.cache, o.env), o.trace);
+  const loop = new Loop(controller, o.client, o.cache, o.env, createExecutor(o.client, o.cache, o.env), o.trace);
   void o.cache.synced.then(() => loop.start());
   return { stop: () => loop.stop() };
 }
 
 class Loop {
   readonly #controller: Controller;
+  readonly #client: Client;
   readonly #cache: Cache;
   readonly #env: Env;
   readonly #executor: Executor;
@@ -35,8 +37,16 @@ class Loop {
   #awake = false;
   #cancelTimer: (() => void) | undefined;
 
-  constructor(controller: Controller, cache: Cache, env: Env, executor: Executor, trace: Trace | undefined) {
+  constructor(
+    controller: Controller,
+    client: Client,
+    cache: Cache,
+    env: Env,
+    executor: Executor,
+    trace: Trace | undefined,
+  ) {
     this.#controller = controller;
+    this.#client = client;
     this.#cache = cache;
     this.#env = env;
     this.#executor = executor;
@@ -103,6 +113,7 @@ class Loop {
 
   async #look(key: string): Promise<void> {
     try {
+      for (const read of this.#controller.reads?.(this.#cache, key) ?? []) await this.#read(read);
       const plan = this.#controller.plan(this.#cache, key, this.#env.nowMs());
       for (const change of plan.changes) this.#check(change);
       for (const change of plan.changes) {
@@ -120,6 +131,12 @@ class Loop {
       this.#free++;
       this.#wake();
     }
+  }
+
+  async #read({ kind, namespace, name }: { kind: Kind; namespace?: string; name?: string }): Promise<void> {
+    if (name === undefined) return this.#cache.refresh(kind, namespace);
+    const object = await this.#client.get(kind, { namespace, name });
+    if (object) this.#cache.observe(kind, object);
   }
 
   async #execute(key: string, change: Change): Promise<void> {

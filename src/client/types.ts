@@ -115,6 +115,11 @@ export interface Controller {
   /** Of several waiting keys the lowest number goes first; in order of arrival when absent or equal. */
   order?(view: View, key: string): number;
   plan(view: View, key: string, nowMs: number): Plan;
+  /** What to read from the server before the plan, where a cache that lags behind would do harm: an object or a whole kind. */
+  reads?(
+    view: View,
+    key: string,
+  ): readonly { readonly kind: Kind; readonly namespace?: string; readonly name?: string }[];
   /** What else to write when the API refused a change of a plan, e.g. an event that says so. */
   failed?(view: View, key: string, change: Change, error: Error, nowMs: number): readonly Change[];
 }
