@@ -77,8 +77,35 @@ export const tooMany = (field: string, count: number, max: number): FieldError =
 /** What follows 'field: ' in a message; a cause of a Status has it alone. */
 export function errorBody(error: FieldError): string {
   const { words, value } = WORDS[error.type];
-  const body = value ? `${words}: ${JSON.stringify(error.badValue ?? null)}` : words;
+  // Nothing at all prints as the text "null", in quotes: upstream's doing.
+  const body = value ? `${words}: ${JSON.stringify(error.badValue ?? 'null')}` : words;
   return error.detail === '' ? body : `${body}: ${error.detail}`;
+}
+
+/** Errors of a value as they are found: rules yield, so that they read as a list. */
+export type Errors = Generator<FieldError, void, undefined>;
+
+/** One error for each sentence of a format check (names.ts). */
+export function* formatErrors(field: string, value: unknown, sentences: readonly string[]): Errors {
+  for (const sentence of sentences) yield invalidValue(field, value, sentence);
+}
+
+export function* nonNegative(field: string, value: number | undefined): Errors {
+  if (value !== undefined && value < 0) yield invalidValue(field, value, 'must be greater than or equal to 0');
+}
+
+export const IMMUTABLE = 'field is immutable';
+
+/** Deep equality of JSON values; key order does not count, and an absent field equals an undefined one. */
+export function same(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((v, i) => same(v, b[i]));
+  }
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
+  return [...keys].every((key) => same(left[key], right[key]));
 }
 
 /** 422 with upstream's message: one error stands as it is, several in brackets; each is a cause. */
