@@ -1,0 +1,109 @@
+// Bodies in: JSON and YAML text to plain values, with the duplicate keys that JSON.parse would swallow.
+import { LineCounter, parseDocument } from 'yaml';
+import { badRequest, unsupportedMediaType } from './errors.ts';
+import { parseMediaTypes } from './negotiate.ts';
+
+export interface Decoded {
+  readonly value: unknown;
+  /** Paths of keys given twice, e.g. 'spec.replicas'. */
+  readonly duplicates: readonly string[];
+}
+
+const accepted = ['application/json', 'application/yaml'];
+
+/** Protobuf and CBOR are refused by name: 415 with the media types that are read. */
+export function decodeBody(bytes: Uint8Array | undefined, contentType: string | undefined): Decoded {
+  const type = parseMediaTypes(contentType ?? '')[0]?.type ?? 'application/json';
+  if (type !== 'application/json' && type !== 'application/yaml') throw unsupportedMediaType(accepted);
+  const text = new TextDecoder().decode(bytes ?? new Uint8Array());
+  return type === 'application/yaml' ? decodeYaml(text) : decodeJson(text);
+}
+
+export function decodeJson(text: string): Decoded {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (e) {
+    throw badRequest(`couldn't get version/kind; json parse error: ${e instanceof Error ? e.message : String(e)}`);
+  }
+  return { value, duplicates: duplicateKeys(text, value) };
+}
+
+export function decodeYaml(text: string): Decoded {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { uniqueKeys: false, lineCounter: lines, version: '1.1' });
+  const error = document.errors[0];
+  if (error) throw badRequest(`error converting YAML to JSON: yaml: ${error.message}`);
+  const strict = parseDocument(text, { uniqueKeys: true, lineCounter: lines, version: '1.1' });
+  const duplicates = strict.errors
+    .filter((e) => e.code === 'DUPLICATE_KEY')
+    .map((e) => `line ${lines.linePos(e.pos[0]).line}: key already set in map`);
+  return { value: document.toJS(), duplicates };
+}
+
+/**
+ * Every pair of a JSON text has one colon outside strings, and every pair that JSON.parse kept is one key of the value:
+ * equal counts mean that there is nothing to look for, and that is nearly always so.
+ */
+function duplicateKeys(text: string, value: unknown): string[] {
+  return colons(text) === keyCount(value) ? [] : findDuplicates(text);
+}
+
+function colons(text: string): number {
+  let count = 0;
+  for (let i = 0; i < text.length; i += 1) {
+    const c = text.charCodeAt(i);
+    if (c === 0x22) i = stringEnd(text, i);
+    else if (c === 0x3a) count += 1;
+  }
+  return count;
+}
+
+/** Index of the closing quote of the string that opens at `at`. */
+function stringEnd(text: string, at: number): number {
+  for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let backslashes = 0;
+    while (text.charCodeAt(end - 1 - backslashes) === 0x5c) backslashes += 1;
+    if (backslashes % 2 === 0) return end;
+  }
+  return text.length;
+}
+
+function keyCount(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + keyCount(item), 0);
+  let count = 0;
+  for (const item of Object.values(value)) count += 1 + keyCount(item);
+  return count;
+}
+
+/** Walks a text that JSON.parse has accepted, so its grammar is taken for granted. */
+function findDuplicates(text: string): string[] {
+  const found: string[] = [];
+  const stack: { keys: Set<string> | undefined; path: string; index: number; key: string }[] = [];
+  const child = (): string => {
+    const top = stack.at(-1);
+    if (!top) return '';
+    if (!top.keys) return `${top.path}[${top.index}]`;
+    return top.path === '' ? top.key : `${top.path}.${top.key}`;
+  };
+  for (let i = 0; i < text.length; i += 1) {
+    const c = text[i];
+    const top = stack.at(-1);
+    if (c === '{' || c === '[')
+      stack.push({ keys: c === '{' ? new Set() : undefined, path: child(), index: 0, key: '' });
+    else if (c === '}' || c === ']') stack.pop();
+    else if (c === ',' && top && !top.keys) top.index += 1;
+    else if (c === '"') {
+      const end = stringEnd(text, i);
+      const isKey = top?.keys && /^\s*:/.test(text.slice(end + 1, end + 64));
+      if (top?.keys && isKey) {
+        top.key = JSON.parse(text.slice(i, end + 1)) as string;
+        if (top.keys.has(top.key)) found.push(child());
+        top.keys.add(top.key);
+      }
+      i = end;
+    }
+  }
+  return found;
+}

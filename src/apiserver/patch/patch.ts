@@ -1,0 +1,72 @@
+// PATCH: which kind of patch it is, and how its errors are said. Server-side apply is refused by name.
+import type { ApiResponse } from '../../api/http.ts';
+import { type TypeSchema, rootSchema } from '../../api/schema.ts';
+import { ApiError } from '../../api/status.ts';
+import type { KubeObject } from '../../api/types.ts';
+import { decodeObject } from '../admission.ts';
+import { decodeBody } from '../body.ts';
+import type { Call, Context } from '../context.ts';
+import { badRequest, unprocessable, unsupportedMediaType } from '../errors.ts';
+import { parseMediaTypes } from '../negotiate.ts';
+import { objectAnswer } from '../render.ts';
+import { addressed, changeObject, dryRunOf, fieldValidation } from '../write.ts';
+import { jsonPatch, PatchError } from './json.ts';
+import { mergePatch } from './merge.ts';
+import { strategicPatch } from './strategic.ts';
+
+export const patchTypes = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+];
+
+/** One object to another, as the request's body says. */
+export function readPatch(call: Call, schema: TypeSchema): (current: unknown) => unknown {
+  const type = parseMediaTypes(call.request.headers['content-type'] ?? '')[0]?.type ?? '';
+  if (!patchTypes.includes(type)) throw unsupportedMediaType(patchTypes);
+  const { value } = decodeBody(call.request.body, 'application/json');
+  return (current) => {
+    try {
+      if (type === 'application/json-patch+json') return jsonPatch(current, value);
+      if (type === 'application/strategic-merge-patch+json') return strategicPatch(current, value, schema);
+    } catch (e) {
+      if (!(e instanceof PatchError)) throw e;
+      throw e.malformed
+        ? badRequest(e.message)
+        : unprocessable(`the server rejected our request due to an error in our request: ${e.message}`);
+    }
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw badRequest('a merge patch of an object is a JSON object');
+    }
+    return mergePatch(current, value);
+  };
+}
+
+export async function patch(ctx: Context, call: Call): Promise<ApiResponse> {
+  const apply = readPatch(call, rootSchema(call.row.kind));
+  const dryRun = dryRunOf(call);
+  const done = await changeObject(
+    ctx,
+    call,
+    ({ object }) => {
+      // A version in the patch is a precondition; the current one is none.
+      const { resourceVersion: _any, ...metadata } = object.metadata;
+      return patched(call, apply({ ...object, metadata }));
+    },
+    { subresource: call.subresource, dryRun },
+  );
+  return objectAnswer(ctx, call, done, 200);
+}
+
+function patched(call: Call, result: unknown): KubeObject {
+  const validation = fieldValidation(call);
+  call.warnings.length = 0;
+  try {
+    return addressed(call, decodeObject(call.row, result, [], validation, call.warnings));
+  } catch (e) {
+    // Upstream says of a patch what is wrong with it as an invalid value and not as a bad request.
+    if (!(e instanceof ApiError) || !e.message.includes('strict decoding error')) throw e;
+    const why = e.message.slice(e.message.indexOf('strict decoding error'));
+    throw unprocessable(` "" is invalid: patch: Invalid value: ${why}`);
+  }
+}

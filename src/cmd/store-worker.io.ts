@@ -1,0 +1,4 @@
+// Entry of the store's worker thread.
+import { runStoreWorker } from '../store/worker.io.ts';
+
+runStoreWorker();
