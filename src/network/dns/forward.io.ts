@@ -42,7 +42,8 @@ export interface ForwarderOptions {
   readonly port?: number;
 }
 
-const RESOLV_CONF_AGE_MS = 2_000;
+/** One question without an answer may be the question's fault (a domain whose own servers are dead). */
+const STRIKES = 2;
 const MAX_IN_FLIGHT = 1_024;
 const REMEMBERED = 10_000;
 
@@ -50,26 +51,30 @@ export function createForwarder(o: ForwarderOptions): Forwarder {
   const remembered = new RememberedAnswers(REMEMBERED);
   const inFlight = new Map<string, Promise<UpstreamAnswer | undefined>>();
   const silent = new Map<string, number>();
+  const strikes = new Map<string, number>();
   const closing = new Set<() => void>();
   const counters: ForwardCounters = { asked: 0, remembered: 0, unanswered: 0 };
   const port = o.port ?? 53;
   let servers: readonly string[] = [];
-  let readAtMs = Number.NEGATIVE_INFINITY;
 
-  function currentServers(nowMs: number): readonly string[] {
-    if (nowMs - readAtMs >= RESOLV_CONF_AGE_MS) {
-      readAtMs = nowMs;
-      // Being written just now (a VPN going up): what we knew still holds.
-      const text = o.readResolvConf();
-      if (text !== undefined) servers = nameservers(text, o.own);
-    }
+  /** Read anew for each question that is not remembered: a VPN that goes up counts at once. */
+  function currentServers(): readonly string[] {
+    const text = o.readResolvConf();
+    // Being replaced just now: what we knew still holds.
+    if (text !== undefined) servers = nameservers(text, o.own);
     return servers;
+  }
+
+  function strike(server: string): void {
+    const count = (strikes.get(server) ?? 0) + 1;
+    strikes.set(server, count);
+    if (count >= STRIKES) silent.set(server, performance.now());
   }
 
   /** Runs the plan: the first useful answer wins; a refusal or a failure only if no one has better. */
   function exchange(ask: Ask): Promise<UpstreamAnswer | undefined> {
     const nowMs = performance.now();
-    const plan = askPlan(currentServers(nowMs), silent, nowMs);
+    const plan = askPlan(currentServers(), silent, nowMs);
     if (plan.attempts.length === 0) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const cancels = new Set<() => void>();
@@ -79,8 +84,8 @@ export function createForwarder(o: ForwarderOptions): Forwarder {
       const finish = (answer: UpstreamAnswer | undefined): void => {
         closing.delete(stop);
         for (const cancel of cancels) cancel();
-        if (!answer)
-          for (const { server } of plan.attempts) if (!heard.has(server)) silent.set(server, performance.now());
+        const asked = new Set(plan.attempts.map((a) => a.server));
+        if (!answer) for (const server of asked) if (!heard.has(server)) strike(server);
         resolve(answer);
       };
       const stop = (): void => finish(undefined);
@@ -96,6 +101,7 @@ export function createForwarder(o: ForwarderOptions): Forwarder {
             if (answer) {
               heard.add(server);
               silent.delete(server);
+              strikes.delete(server);
               // Whoever was asked before and is still silent: the next question starts with this one.
               for (const earlier of started)
                 if (!heard.has(earlier.server)) silent.set(earlier.server, performance.now());

@@ -41,8 +41,8 @@ const LAST_RESTART_MS = 5_000;
 const SETTLED_MS = 10_000;
 const STOP_WAIT_MS = 500;
 
-export function startDnsWorker(o: DnsWorkerData & { readonly log: Log }): DnsWorker {
-  const { log, ...workerData } = o;
+export function startDnsWorker(o: DnsWorkerData & { readonly log: Log; readonly entry?: URL }): DnsWorker {
+  const { log, entry = workerUrl('dns'), ...workerData } = o;
   // oxlint-disable-next-line typescript/no-redundant-type-constituents -- the linter does not see Node's types here
   let current: Worker | undefined;
   let stopping = false;
@@ -54,7 +54,7 @@ export function startDnsWorker(o: DnsWorkerData & { readonly log: Log }): DnsWor
 
   function run(): Promise<void> {
     const startedMs = performance.now();
-    const worker = new Worker(workerUrl('dns'), { workerData, name: 'dns' });
+    const worker = new Worker(entry, { workerData, name: 'dns' });
     current = worker;
     return new Promise<void>((ready, failed) => {
       let why = 'it ended';
@@ -81,10 +81,11 @@ export function startDnsWorker(o: DnsWorkerData & { readonly log: Log }): DnsWor
   }
 
   function restart(why: string, livedMs: number): void {
-    delayMs = livedMs > SETTLED_MS ? FIRST_RESTART_MS : Math.min(delayMs * 2, LAST_RESTART_MS);
-    log('error', `dns: ${why}; starting again in ${delayMs} ms`, { node: o.node.name });
+    const waitMs = livedMs > SETTLED_MS ? FIRST_RESTART_MS : delayMs;
+    delayMs = Math.min(waitMs * 2, LAST_RESTART_MS);
+    log('error', `dns: ${why}; starting again in ${waitMs} ms`, { node: o.node.name });
     // A failure of the new thread comes here again, through its exit.
-    const timer = setTimeout(() => void run().catch(() => undefined), delayMs);
+    const timer = setTimeout(() => void run().catch(() => undefined), waitMs);
     cancelRestart = () => clearTimeout(timer);
   }
 

@@ -42,7 +42,7 @@ describe('whom to ask', () => {
         ['a', 99_000],
         ['b', 99_000],
       ],
-      'a@0 b@0 until 600',
+      'a@0 b@0 until 1000',
     ],
   ])('%s', (_, servers, silent, wanted) => {
     expect(text(servers, silent, 100_000)).toBe(wanted);

@@ -30,7 +30,7 @@ export interface AskPlan {
 const SILENT_FOR_MS = 10_000;
 const NEXT_AFTER_MS = 400;
 const DEADLINE_MS = 2_000;
-const ALL_SILENT_DEADLINE_MS = 600;
+const ALL_SILENT_DEADLINE_MS = 1_000;
 const MAX_ATTEMPTS = 4;
 
 /** First who answers, then the others; each for a while, then also the next; round again for a lost packet. */
