@@ -6,6 +6,7 @@ import type { ClusterSettings } from '../api/cluster.ts';
 import type { Log } from '../client/types.ts';
 import { runInNetns, shareNetnsDir, unshareNetnsDir } from '../linux/net/netns.io.ts';
 import { listSysctls, readSysctl, setSysctls } from '../linux/net/sysctl.io.ts';
+import type { Nft } from '../linux/nft/nft.ts';
 import { openNft } from '../linux/nft/nft.io.ts';
 import {
   bridgeSysctls,
@@ -13,6 +14,7 @@ import {
   type HostRecord,
   hostRuleset,
   hostRulesetGone,
+  hostTable,
   IP_FORWARD,
   joined,
   left,
@@ -54,14 +56,20 @@ export function claimHost(settings: ClusterSettings): void {
 }
 
 /** Once its bridge is there. In the host's netns. */
-export function finishHost(settings: ClusterSettings): void {
-  setSysctls(bridgeSysctls(settings.bridge));
+export function finishHost(settings: ClusterSettings, ports: readonly string[]): void {
+  setSysctls(bridgeSysctls(settings.bridge, ports));
   const nft = openNft();
   try {
     nft.run(hostRuleset(settings));
   } finally {
     nft.close();
   }
+}
+
+/** What others take away now and then: a firewall's reload flushes all tables, `sysctl --system` stops forwarding. */
+export function holdHost(hostFd: number, settings: ClusterSettings, nft: Nft): void {
+  runInNetns(hostFd, () => setSysctls({ [IP_FORWARD]: '1' }));
+  if (nft.list(hostTable(settings.name)).length === 0) nft.run(hostRuleset(settings));
 }
 
 /** The cluster is going: its table goes, and with the last cluster the host is as it was. Under the lock, in the host's netns. */

@@ -48,11 +48,11 @@ export const hostRulesetGone = (cluster: string): string =>
 /** The host forwards: pods reach the outside and its answers reach them. */
 export const IP_FORWARD = 'net/ipv4/ip_forward';
 
-export const bridgeSysctls = (bridge: string): Record<string, string> => ({
+export const bridgeSysctls = (bridge: string, ports: readonly string[]): Record<string, string> => ({
   [`net/ipv4/conf/${bridge}/forwarding`]: '1',
   // Nodes are told no shorter ways: their own routes are right.
   [`net/ipv4/conf/${bridge}/send_redirects`]: '0',
-  [`net/ipv6/conf/${bridge}/disable_ipv6`]: '1',
+  ...Object.fromEntries([bridge, ...ports].map((link) => [`net/ipv6/conf/${link}/disable_ipv6`, '1'])),
 });
 
 /** What the machine was before the first cluster, and which clusters keep it changed. Saved as sysctl.json. */

@@ -7,7 +7,15 @@ import { openNet } from '../linux/net/net.io.ts';
 import { createNetns, enterNetns, openNetns, runInNetns, withNetnsLock } from '../linux/net/netns.io.ts';
 import { setSysctls } from '../linux/net/sysctl.io.ts';
 import { claimHost, finishHost } from './host.io.ts';
-import { hostBase, NODE_SYSCTLS, NODE_UPLINK_SYSCTLS, nodeBase, uplinkMtu, unpaired } from './podnet/podnet.ts';
+import {
+  hostBase,
+  NODE_SYSCTLS,
+  NODE_UPLINK_SYSCTLS,
+  nodeBase,
+  nodeVethName,
+  uplinkMtu,
+  unpaired,
+} from './podnet/podnet.ts';
 
 /** The two namespaces that a node process works in. */
 export interface EnteredNode {
@@ -44,7 +52,7 @@ export function makeNode(settings: ClusterSettings, node: NodeSettings, options:
       for (const net of nets) net.close();
     }
     runInNetns(netns, () => setSysctls(NODE_UPLINK_SYSCTLS));
-    runInNetns(fd, () => finishHost(settings));
+    runInNetns(fd, () => finishHost(settings, [nodeVethName(settings.slot, node.index)]));
   });
   return { fd, run: (fn) => runInNetns(fd, fn), netns };
 }

@@ -144,3 +144,18 @@ export function printOp(o: NetOp): string {
 }
 
 export const printOps = (ops: readonly NetOp[]): string => ops.map((op) => `${printOp(op)}\n`).join('');
+
+/** What is seen, a line each, for comparisons and people. Without what the kernel makes up (indexes, IPv6 link-local). */
+export function printState(state: NetState): string[] {
+  const own = (text: string) => !text.startsWith('fe80:');
+  return [
+    ...state.links.map((l) => {
+      const mac = l.kind === 'loopback' ? undefined : l.mac;
+      const up = l.up ? 'up' : 'down';
+      return words('link', l.name, l.kind, up, opt('mtu', l.mtu), opt('address', mac), opt('master', l.master));
+    }),
+    ...state.addresses.filter((a) => own(a.address)).map((a) => `address ${a.address} dev ${a.link}`),
+    ...state.routes.filter((r) => own(r.to)).map((r) => `route ${route(r)}`),
+    ...state.neighbours.map((n) => `neighbour ${n.ip} lladdr ${n.mac} dev ${n.link}`),
+  ].sort();
+}

@@ -8,7 +8,7 @@
 import type { ClusterSettings, NodeSettings } from '../../api/cluster.ts';
 import { nodeNetns, podNetns } from '../../api/cluster.ts';
 import type { WantedNet } from '../../linux/net/diff.ts';
-import { parseIp } from '../../linux/net/ip.ts';
+import { containsIp, parseIp } from '../../linux/net/ip.ts';
 import { type Link, type NetOp, type NetState, ROUTE_PROTOCOL, type Route } from '../../linux/net/net.ts';
 
 /** Every pod's gateway: link-local, so it takes no address of the pod range, and the same in each pod. */
@@ -197,3 +197,27 @@ export const clusterRoutes = (settings: ClusterSettings, host: NetState): Route[
     (r) =>
       r.protocol === ROUTE_PROTOCOL && (r.dev === settings.bridge || (r.unreachable && r.to === settings.podNetwork)),
   );
+
+/** What the node's own uplink was given: its pods get the same. */
+export const uplinkMtuOfNode = (node: NetState): number =>
+  node.links.find((l) => l.name === 'eth0')?.mtu ?? DEFAULT_MTU;
+
+/**
+ * A pod found in the kernel after a restart, if its link and address are whole. It may have more addresses than it was
+ * given (its own doing), so what was saved decides; without that, which of them lies in the pod network.
+ */
+export function adoptable(
+  uid: string,
+  node: NetState,
+  inside: NetState,
+  savedIps: readonly string[],
+  podNetwork: string,
+): PodNet | undefined {
+  const near = node.links.find((l) => l.name === vethName(uid));
+  const far = inside.links.find((l) => l.name === POD_LINK);
+  if (!near || !far || near.peerIndex !== far.index || far.peerIndex !== near.index) return undefined;
+  const has = inside.addresses.filter((a) => a.link === POD_LINK).map((a) => a.address.replace(/\/.*/, ''));
+  const saved = savedIps.length > 0 && savedIps.every((ip) => has.includes(ip));
+  const ips = saved ? savedIps : has.filter((ip) => containsIp(podNetwork, ip)).slice(0, 1);
+  return ips.length === 0 ? undefined : { uid, ips };
+}
