@@ -152,6 +152,7 @@ class Agent implements NetworkAgent {
   #cidrs = '';
   #routed = '';
   #warned = false;
+  #stopped = false;
 
   constructor(o: AgentOptions) {
     this.#o = o;
@@ -238,7 +239,7 @@ class Agent implements NetworkAgent {
   }
 
   detach(podUid: string): Promise<void> {
-    // Its rules go after its link: at no time is there a pod without them.
+    // Its rules go after its route: at no time is there a pod without them.
     this.#nets.detach(podUid);
     this.#pods.delete(podUid);
     this.#rules.soon();
@@ -295,6 +296,8 @@ class Agent implements NetworkAgent {
 
   /** Everything in the kernel stays as it is: pods run on, and the next agent adopts them. */
   stop(): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    this.#stopped = true;
     for (const stop of this.#stops.splice(0)) stop();
     this.#rules.stop();
     this.#routes.stop();

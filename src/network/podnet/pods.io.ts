@@ -131,20 +131,26 @@ export class PodNets {
     }
   }
 
-  /** Nothing of the pod's network is there afterwards; its address is free, but comes last among the free ones. */
+  /**
+   * Nobody reaches the pod afterwards; its address is free, but comes last among the free ones. Its link goes with the
+   * namespace, in the kernel's own time: deleting it here would hold this thread for 5 to 30 ms (RCU). Should a process have
+   * outlived the pod and keep the namespace, hold() deletes the link.
+   */
   detach(uid: string): void {
-    this.#remove(uid);
-    if (!this.#pods.delete(uid)) return;
-    this.#saveIpam(release(this.#ipam, uid));
+    const pod = this.#pods.get(uid);
+    if (!pod) return;
+    for (const route of podsOutside(this.#settings.name, this.#node.name, [pod], this.#mtu).routes ?? []) {
+      tolerate(() => this.#net.run({ op: 'route-del', ...route }), 'ENODEV', 'ESRCH');
+    }
+    deleteNetns(this.#netns(uid));
+    this.#pods.delete(uid);
+    // Before the ranges are known there is nothing to write, and a cursor in the file to lose.
+    if (this.#ipam.ranges.length > 0) this.#saveIpam(release(this.#ipam, uid));
   }
 
-  /** The link first, by name: the kernel takes a namespace apart some time later, and only without processes in it. */
+  /** Whatever there is of a pod that is not attached. By name, so that the names are free again at once. */
   #remove(uid: string): void {
-    try {
-      this.#net.run({ op: 'link-del', name: vethName(uid) });
-    } catch (e) {
-      if (!isNetError(e, 'ENODEV')) throw e;
-    }
+    tolerate(() => this.#net.run({ op: 'link-del', name: vethName(uid) }), 'ENODEV');
     deleteNetns(this.#netns(uid));
   }
 
@@ -176,6 +182,18 @@ export class PodNets {
 
 function apply(net: Net, wanted: WantedNet, seen: NetState): readonly NetOp[] {
   const ops = diff(wanted, seen);
-  for (const op of ops) net.run(op);
+  for (const op of ops) {
+    // A link may go by itself, with a namespace that the kernel is taking apart.
+    if (op.op === 'link-del') tolerate(() => net.run(op), 'ENODEV');
+    else net.run(op);
+  }
   return ops;
+}
+
+function tolerate(run: () => void, ...codes: string[]): void {
+  try {
+    run();
+  } catch (e) {
+    if (!isNetError(e, ...codes)) throw e;
+  }
 }
