@@ -1,6 +1,7 @@
 // Carries out Changes, one call each, without decisions; what the server answers goes into the cache at once.
 import { isAlreadyExists, isConflict, isNotFound } from '../api/status.ts';
 import type { Kind, KubeObject } from '../api/types.ts';
+import { isTerminating } from './pods.ts';
 import { eventObject, eventPatch, eventSeries } from './events.ts';
 import type { Cache, Change, Client, Env } from './types.ts';
 
@@ -49,7 +50,9 @@ async function call(client: Client, cache: Held, change: Exclude<Change, { op: '
       const { op: _op, why: _why, kind, namespace, name, ...options } = change;
       const held = heldBefore(cache, kind, namespace, name);
       const answer = await client.delete(kind, { namespace, name }, options);
-      if (answer) cache.observe(kind, answer, isGone(answer));
+      // What is gone at once is answered as it last was: without a mark, or still within the grace that was cut short.
+      const atOnce = options.gracePeriodSeconds === 0 && !answer?.metadata.finalizers?.length;
+      if (answer) cache.observe(kind, answer, atOnce || !isTerminating(answer) || isGone(answer));
       else if (held) cache.observe(kind, held, true);
       return;
     }

@@ -1,0 +1,111 @@
+// A whole control plane in one process: store, API server, cache, controllers, scheduler and nodes, on one fake clock.
+import type { ClusterSettings } from '../../src/api/cluster.ts';
+import { defaultTimeouts } from '../../src/api/cluster.ts';
+import type { Transport } from '../../src/api/http.ts';
+import type { KubeObject } from '../../src/api/types.ts';
+import { createApiServer } from '../../src/apiserver/server.ts';
+import { createCache } from '../../src/client/cache.ts';
+import { createClient } from '../../src/client/client.ts';
+import { runController } from '../../src/client/run.ts';
+import type { Cache, Change, Client } from '../../src/client/types.ts';
+import { cachedKinds, controllers } from '../../src/controllers/index.ts';
+import { scheduler } from '../../src/scheduler/scheduler.ts';
+import { memoryStore } from '../../src/store/memory.ts';
+import { type Clock, createClock } from './clock.ts';
+import { type FakeKubelet, fakeKubelet } from './kubelet.ts';
+
+export const settings: ClusterSettings = {
+  name: 'sim',
+  slot: 0,
+  bridge: 'podlan0',
+  nodeNetwork: '172.30.0.0/24',
+  hostIp: '172.30.0.1',
+  podNetwork: '10.244.0.0/16',
+  nodePodPrefix: 24,
+  serviceNetwork: '10.96.0.0/16',
+  apiServiceIp: '10.96.0.1',
+  dnsIp: '10.96.0.10',
+  clusterDomain: 'cluster.local',
+  apiPort: 6443,
+  nodePorts: { from: 30000, to: 32767 },
+  timeouts: defaultTimeouts,
+  stateDir: '',
+  runDir: '',
+  nodes: [],
+};
+
+export interface World {
+  readonly clock: Clock;
+  /** What people do, and the checks: never disturbed. */
+  readonly client: Client;
+  /** What the store says, seen from outside the control plane. */
+  readonly seen: Cache;
+  readonly kubelets: readonly FakeKubelet[];
+  /** Every write of the control plane. */
+  readonly trace: string[];
+  /** Share of the control plane's calls that fail, half of them after they were carried out. */
+  faults: number;
+  restartControlPlane(): void;
+}
+
+export async function createWorld(seed: number, nodes: number): Promise<World> {
+  const clock = createClock(seed);
+  const store = memoryStore();
+  const { serviceNetwork, nodePorts, clusterDomain, apiServiceIp, dnsIp, timeouts } = settings;
+  const server = await createApiServer({
+    store,
+    env: clock,
+    settings: {
+      serviceNetwork,
+      nodePorts,
+      clusterDomain,
+      reservedIps: [apiServiceIp, dnsIp],
+      evictAfterSeconds: timeouts.evictAfterSeconds,
+    },
+  });
+  const user = { name: 'sim', groups: ['system:masters'] };
+  const client = createClient(server.handle, user);
+  const trace: string[] = [];
+  const world: World = {
+    clock,
+    client,
+    seen: createCache(client, clock, cachedKinds),
+    kubelets: Array.from({ length: nodes }, (_, i) =>
+      fakeKubelet(`node-${i + 1}`, client, clock, timeouts.leaseRenewMs),
+    ),
+    trace,
+    faults: 0,
+    restartControlPlane,
+  };
+  const flaky: Transport = async (request) => {
+    const fails = world.faults > 0 && !request.query.has('watch') && clock.random() < world.faults;
+    const lost = fails && clock.random() < 0.5;
+    if (fails && !lost) throw new Error('the call was lost');
+    const answer = await server.handle(request);
+    if (lost) throw new Error('the answer was lost');
+    return answer;
+  };
+  let stop = (): void => undefined;
+  function restartControlPlane(): void {
+    stop();
+    const own = createClient(flaky, { name: 'system:control-plane', groups: ['system:masters'] });
+    const cache = createCache(own, clock, cachedKinds);
+    const told = (controller: string, key: string, change: Change, error?: unknown): void => {
+      trace.push(
+        `${clock.nowMs()} ${controller} ${key}: ${change.op} ${change.why}${error instanceof Error ? ` -> ${error.message}` : ''}`,
+      );
+    };
+    const running = [...controllers(settings), scheduler()].map((c) =>
+      runController(c, { client: own, cache, env: clock, trace: told }),
+    );
+    stop = () => {
+      for (const r of running) r.stop();
+      cache.close();
+    };
+  }
+  restartControlPlane();
+  for (const kubelet of world.kubelets) kubelet.start();
+  return world;
+}
+
+export const uidOf = (o: KubeObject): string => o.metadata.uid;
