@@ -83,7 +83,7 @@ function sessionOf(
   status: boolean,
 ): RemoteSession {
   const [stdin, stdout, stderr] = [streams.get('stdin'), streams.get('stdout'), streams.get('stderr')];
-  stdin?.end(); // nothing is ever written to it
+  // Our side of stdin stays open though nothing is written to it: kubectl takes its end for "reads no more".
   return {
     ...(stdin ? { stdin } : {}),
     ...(stdout ? { stdout } : {}),
@@ -91,7 +91,7 @@ function sessionOf(
     onResize: (listener) => onSizes(streams.get('resize'), listener),
     closed: connection.closed,
     finish: async (ending: Ending) => {
-      await Promise.all([stdout, stderr].map(endAndFlush));
+      await Promise.all([stdin, stdout, stderr].map(endAndFlush));
       const error: Writable | undefined = streams.get('error');
       const bytes = endingBytes(ending, status);
       if (bytes.length > 0) error?.write(bytes);

@@ -42,7 +42,8 @@ export function decodeHeaders(block: Uint8Array): Record<string, string> {
 
 /**
  * The sending side of the compressed stream, without compressing: zlib's header once, then stored deflate blocks (RFC
- * 1951, 3.2.4). A server sends nothing but the empty headers of SYN_REPLY, so a compressor would gain nothing.
+ * 1951, 3.2.4). A server sends nothing but the empty headers of SYN_REPLY, so a compressor would gain nothing. Each block
+ * ends with an empty stored one, the mark of a sync flush: without it Go's reader holds the bytes back and fails.
  */
 export class StoredCompressor {
   #begun = false;
@@ -55,7 +56,7 @@ export class StoredCompressor {
       const [low, high] = [piece.length & 255, piece.length >> 8];
       parts.push(Uint8Array.of(0, low, high, low ^ 255, high ^ 255), piece);
     }
-    return concat(parts);
+    return concat([...parts, Uint8Array.of(0, 0, 0, 255, 255)]);
   }
 }
 
