@@ -12,6 +12,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { delimiter, dirname, join } from 'node:path';
@@ -106,6 +107,18 @@ export async function startFront(o: {
   user: Identity;
   kubelet: { host: string; port: number };
 }): Promise<Front> {
+  const sendLog = async (target: NodeTarget, response: ServerResponse, signal: AbortSignal): Promise<void> => {
+    try {
+      const answer = await o.nodes.request(target, { method: 'GET', headers: {}, signal });
+      response.writeHead(answer.code, answer.headers);
+      response.flushHeaders();
+      if (answer.body instanceof Uint8Array) response.end(answer.body);
+      else Readable.from(answer.body, { objectMode: false }).pipe(response);
+    } catch (e) {
+      if (!(e instanceof ApiError)) throw e;
+      response.writeHead(e.status.code, { 'content-type': 'application/json' }).end(JSON.stringify(e.status));
+    }
+  };
   const server = createServer(o.identity, (request, response) => {
     const url = new URL(request.url ?? '/', 'https://front');
     const json = (code: number, body: object): void => {
@@ -119,15 +132,7 @@ export async function startFront(o: {
     else if (path) {
       const gone = new AbortController();
       response.on('close', () => gone.abort());
-      o.nodes.request({ ...front.target, path }, { method: 'GET', headers: {}, signal: gone.signal }).then(
-        (answer) => {
-          response.writeHead(answer.code, answer.headers);
-          response.flushHeaders();
-          if (answer.body instanceof Uint8Array) response.end(answer.body);
-          else Readable.from(answer.body, { objectMode: false }).pipe(response);
-        },
-        (e: unknown) => e instanceof ApiError && json(e.status.code, e.status),
-      );
+      void sendLog({ ...front.target, path }, response, gone.signal);
     } else json(404, { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 404, reason: 'NotFound' });
   });
   server.on('upgrade', (request, socket, head) => {

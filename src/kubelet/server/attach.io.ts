@@ -53,14 +53,14 @@ export function openAttachSocket(path: string): number {
 }
 
 export async function runAttach(session: RemoteSession, fd: number, attachSocket: string): Promise<void> {
-  let gone = false;
-  void session.closed.then(() => (gone = true));
+  const gone = new AbortController();
+  void session.closed.then(() => gone.abort());
   session.onResize((columns, rows) => resize(attachSocket, columns, rows));
   const input = session.stdin && new Input(session.stdin, fd);
   const buffer = new Uint8Array(PACKET_BYTES);
   let pauseMs = ACTIVE_PAUSE_MS;
   try {
-    while (!gone) {
+    while (!gone.signal.aborted) {
       const sent = input?.pump() ?? false;
       const length = Number(recv(fd, buffer, buffer.length, MSG_DONTWAIT));
       if (length > 0) {

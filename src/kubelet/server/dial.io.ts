@@ -42,7 +42,7 @@ export async function dialPod(netnsPath: string, port: number): Promise<Socket> 
       throw new Error(
         `failed to execute portforward in network namespace "${netnsPath}": failed to connect to localhost:${port} inside ` +
           `namespace, IPv4: dial tcp4 ${v4}:${port}: ${reason(first)} IPv6 dial tcp6 [${v6}]:${port}: ${reason(second)}`,
-        { cause: first },
+        { cause: second },
       );
     }
   }

@@ -77,13 +77,16 @@ class Changes {
   constructor(source: LogSource) {
     this.arm();
     const wake = (): void => this.#wake();
-    void source.ended.then(() => {
-      this.ended = true;
-      wake();
-    });
+    void this.#awaitEnd(source.ended);
     source.signal.addEventListener('abort', wake, { once: true });
     this.#watcher = watchFile(source.path, wake);
     this.#timer = setInterval(wake, POLL_MS);
+  }
+
+  async #awaitEnd(ended: Promise<void>): Promise<void> {
+    await ended;
+    this.ended = true;
+    this.#wake();
   }
 
   arm(): void {

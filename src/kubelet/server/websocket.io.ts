@@ -85,10 +85,8 @@ export function channelSession(socket: WebSocket, protocol: ChannelProtocol, str
   });
   socket.resume();
   const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
-  void closed.then(() => {
-    stdin?.destroy();
-    stdout?.destroy();
-    stderr?.destroy();
+  socket.on('close', () => {
+    for (const stream of [stdin, stdout, stderr]) stream?.destroy();
   });
   // An empty frame tells the client that the session stands; older ones wait for it.
   const first = streams.stdout ? STDOUT : streams.stderr ? STDERR : ERROR;

@@ -55,14 +55,12 @@ export class SpdyStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (e?: Error) => void): void {
-    this.#send(chunk).then(() => done(), done);
+    void this.#sendData(chunk, done);
   }
 
   override _final(done: (e?: Error) => void): void {
     this.#finSent = true;
-    this.#connection
-      .send({ type: 'DATA', stream: this.id, fin: true, data: new Uint8Array(0) })
-      .then(() => done(), done);
+    void this.#sendEnd(done);
   }
 
   override _destroy(error: Error | null, done: (e?: Error | null) => void): void {
@@ -71,11 +69,17 @@ export class SpdyStream extends Duplex {
     done(error);
   }
 
-  async #send(chunk: Uint8Array): Promise<void> {
+  async #sendData(chunk: Uint8Array, done: () => void): Promise<void> {
     for (let at = 0; at < chunk.length; at += DATA_FRAME_BYTES) {
       const data = chunk.subarray(at, at + DATA_FRAME_BYTES);
       await this.#connection.send({ type: 'DATA', stream: this.id, fin: false, data });
     }
+    done();
+  }
+
+  async #sendEnd(done: () => void): Promise<void> {
+    await this.#connection.send({ type: 'DATA', stream: this.id, fin: true, data: new Uint8Array(0) });
+    done();
   }
 }
 

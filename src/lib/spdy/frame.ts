@@ -88,7 +88,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
       return control(PING, 0, Uint8Array.of(...u32(frame.id)));
     case 'GOAWAY':
       return control(GOAWAY, 0, Uint8Array.of(...u32(frame.lastStream), ...u32(frame.status)));
-    case 'WINDOW_UPDATE':
+    default:
       return control(WINDOW_UPDATE, 0, Uint8Array.of(...u32(frame.stream), ...u32(frame.delta)));
   }
 }
