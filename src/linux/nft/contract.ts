@@ -37,6 +37,36 @@ const table = (elements: [string, string][], chains: string[]): Ruleset => ({
   ],
 });
 
+const endpoints = (sizes: number[]): Ruleset => ({
+  tables: [
+    {
+      family: 'inet',
+      name: 'contract',
+      sets: [
+        {
+          kind: 'map',
+          name: 'endpoints',
+          key: ['ipv4_addr', 'inet_proto', 'inet_service', 'mark'],
+          data: ['ipv4_addr', 'inet_service'],
+          flags: [],
+          parts: whole([{ key: ['10.0.0.1', 'tcp', 80, 0], data: ['10.0.0.2', 8080] }]),
+        },
+      ],
+      chains: sizes.map((modulus) => ({
+        name: `lb${modulus}`,
+        rules: [
+          {
+            statements: [
+              { kind: 'set meta mark', randomBelow: modulus },
+              { kind: 'dnat', key: ['ip daddr', 'meta l4proto', 'th dport', 'meta mark'], map: 'endpoints' },
+            ],
+          },
+        ],
+      })),
+    },
+  ],
+});
+
 const empty: Ruleset = { tables: [] };
 const first = table([['10.0.0.1', 'a']], ['a']);
 const second = table(
@@ -117,6 +147,22 @@ export const nftContract: readonly ContractCase[] = [
             ['base', 1],
           ],
           sets: { services: ['10.0.0.1'] },
+        },
+      ]);
+    },
+  },
+  {
+    name: 'takes a rule on a map of endpoints that an earlier transaction made',
+    run(nft) {
+      apply(nft, endpoints([2]), empty);
+      apply(nft, endpoints([2, 3]), endpoints([2]));
+      same(listed(nft), [
+        {
+          chains: [
+            ['lb2', 1],
+            ['lb3', 1],
+          ],
+          sets: { endpoints: ['10.0.0.1 . tcp . 80 . 0'] },
         },
       ]);
     },

@@ -1,19 +1,7 @@
 // Walks typed rules with one packet, as the kernel would: the same values that print.ts prints. Statements it does not
 // know do not exist (the union is closed); a name that is not there is a bug in the ruleset and throws.
 import { elementId, elementsOf, isRange } from './nft.ts';
-import type {
-  CtState,
-  Element,
-  Expression,
-  Field,
-  NftSet,
-  Rule,
-  Statement,
-  Table,
-  TcpFlag,
-  Value,
-  Verdict,
-} from './nft.ts';
+import type { CtState, Element, Field, NftSet, Rule, Statement, Table, TcpFlag, Value, Verdict } from './nft.ts';
 
 /** A packet at a hook: its headers as they are there, and what its connection is known by. */
 export interface Packet {
@@ -59,6 +47,8 @@ class Walk {
   readonly table: Table;
   readonly packet: Packet;
   readonly pick: (modulus: number) => number;
+  /** The packet's mark: no packet comes with one. */
+  mark = 0;
   effects: { ctMark?: number; notrack?: boolean } = {};
 
   constructor(table: Table, packet: Packet, pick: (modulus: number) => number) {
@@ -115,6 +105,9 @@ class Walk {
         return { verdict: 'accept', snat: statement.to, chain, rule };
       case 'reject':
         return { verdict: 'reject', chain, rule };
+      case 'set meta mark':
+        this.mark = this.pick(statement.randomBelow);
+        return 'next statement';
       case 'set ct mark':
         this.effects = { ...this.effects, ctMark: statement.mark };
         return 'next statement';
@@ -162,16 +155,16 @@ class Walk {
     return equal === (statement.op === '==');
   }
 
-  element(expressions: readonly Expression[], set: string): Element | undefined {
-    const key = this.key(expressions);
+  element(fields: readonly Field[], set: string): Element | undefined {
+    const key = this.key(fields);
     return key && find(this.set(set), key);
   }
 
   /** undefined: the packet has no such field (a port of ICMP), and the kernel breaks off the rule. */
-  key(expressions: readonly Expression[]): Value[] | undefined {
+  key(fields: readonly Field[]): Value[] | undefined {
     const key: Value[] = [];
-    for (const expression of expressions) {
-      const value = typeof expression === 'string' ? this.field(expression) : this.pick(expression.modulus);
+    for (const field of fields) {
+      const value = this.field(field);
       if (value === undefined) return undefined;
       key.push(value);
     }
@@ -179,11 +172,11 @@ class Walk {
   }
 
   field(field: Field): Value | undefined {
-    return fields[field](this.packet);
+    return field === 'meta mark' ? this.mark : packetFields[field](this.packet);
   }
 }
 
-const fields: Readonly<Record<Field, (packet: Packet) => Value | undefined>> = {
+const packetFields: Readonly<Record<Exclude<Field, 'meta mark'>, (packet: Packet) => Value | undefined>> = {
   'ip saddr': ({ saddr }) => saddr,
   'ip daddr': ({ daddr }) => daddr,
   'meta l4proto': ({ protocol }) => protocol,

@@ -106,7 +106,7 @@ function explain(lib: Library, context: Context, text: string, error: () => stri
 /** `/proc/self/fd/20:3:21-22: Error: Could not process rule: No such file or directory`, the line, and a ruler. */
 function nftError(first: string, explained: string): NftError {
   const found = /:\d+:\d+(?:-\d+)?: Error: (.*)\n(.*)/.exec(explained);
-  if (found) return new NftError(found[1] ?? '', found[2]?.trim());
+  if (found) return new NftError(found[1] ?? '', found[2]?.trim() || undefined);
   return new NftError(/Error: (.*)/.exec(first)?.[1] ?? (first.trim() || 'failed without a word'));
 }
 

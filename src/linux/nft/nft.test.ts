@@ -49,7 +49,8 @@ describe('print', () => {
         {
           statements: [
             { kind: 'set ct mark', mark: 7 },
-            { kind: 'dnat', key: ['ip daddr', { numgen: 'random', modulus: 3 }], map: 'e' },
+            { kind: 'set meta mark', randomBelow: 3 },
+            { kind: 'dnat', key: ['ip daddr', 'meta mark'], map: 'e' },
           ],
         },
         { statements: [{ kind: 'snat', to: '1.2.3.4', fullyRandom: true }] },
@@ -63,7 +64,7 @@ describe('print', () => {
     ).toBe(`add rule inet t c meta iifname "veth*" ip saddr != 10.0.0.0/8 th dport 80-90 comment "say 'x'"
 add rule inet t c ct state new,related ct status dnat tcp flags & (syn | ack) != syn ip saddr . ip daddr != @self
 add rule inet t c ip daddr vmap @m
-add rule inet t c ct mark set 7 dnat ip to ip daddr . numgen random mod 3 map @e
+add rule inet t c ct mark set 7 meta mark set numgen random mod 3 dnat ip to ip daddr . meta mark map @e
 add rule inet t c snat ip to 1.2.3.4 fully-random
 add rule inet t c notrack
 add rule inet t c reject with tcp reset
@@ -71,11 +72,11 @@ add rule inet t c jump d
 `);
   });
 
-  it('says sets by type, and by typeof where a key has a number', () => {
+  it('says sets, maps and verdict maps', () => {
     const at = { op: 'add set', family: 'inet', table: 't' } as const;
     const text = print([
       { ...at, set: { kind: 'vmap', name: 'v', key: ['ipv4_addr', 'inet_service'], flags: [] } },
-      { ...at, set: { kind: 'map', name: 'e', key: ['ipv4_addr', 'numgen'], data: ['ipv4_addr'], flags: [] } },
+      { ...at, set: { kind: 'map', name: 'e', key: ['ipv4_addr', 'mark'], data: ['ipv4_addr'], flags: [] } },
       {
         ...at,
         set: {
@@ -89,7 +90,7 @@ add rule inet t c jump d
       },
     ]);
     expect(text).toBe(`add map inet t v { type ipv4_addr . inet_service : verdict; }
-add map inet t e { typeof ip daddr . numgen random mod 2 : ip daddr; }
+add map inet t e { type ipv4_addr . mark : ipv4_addr; }
 add set inet t s { type ipv4_addr; flags dynamic,timeout; timeout 60s; comment "c"; }
 `);
   });

@@ -1,7 +1,7 @@
 // nftables as data. A ruleset is a value; print.ts says it in nft's words, diff.ts turns two of them into a
 // transaction, evaluate.ts walks it. Every expression is one of a closed union: what is not here cannot be planned.
 //
-//   Ruleset -> Table -> Chain -> Rule -> Statement (match, lookup, vmap, dnat, ...) over Expressions (fields of a packet)
+//   Ruleset -> Table -> Chain -> Rule -> Statement (match, lookup, vmap, dnat, ...) over fields of a packet
 //                    -> NftSet -> parts -> Element (key [, data])
 
 export type Family = 'ip' | 'inet';
@@ -38,8 +38,8 @@ export interface Rule {
   readonly comment?: string;
 }
 
-/** Types of a set's key or data, part by part. 'numgen' is the 32-bit number that a numgen expression yields. */
-export type DataType = 'ipv4_addr' | 'inet_proto' | 'inet_service' | 'numgen';
+/** Types of a set's key or data, part by part. */
+export type DataType = 'ipv4_addr' | 'inet_proto' | 'inet_service' | 'mark';
 
 /** A part of a packet or of its connection, in nft's words. */
 export type Field =
@@ -51,14 +51,9 @@ export type Field =
   | 'meta oifname'
   | 'th sport'
   | 'th dport'
+  | 'meta mark'
   | 'ct mark'
   | 'ct original ip daddr';
-
-export interface Numgen {
-  readonly numgen: 'random';
-  readonly modulus: number;
-}
-export type Expression = Field | Numgen;
 
 /** An address, protocol name, interface name (a trailing * is a wildcard), prefix such as 10.0.0.0/8, or a number. */
 export type Value = string | number;
@@ -87,13 +82,18 @@ export type Statement =
       readonly op: '==' | '!=';
       readonly value: readonly TcpFlag[];
     }
-  | { readonly kind: 'lookup'; readonly key: readonly Expression[]; readonly op: '==' | '!='; readonly set: string }
-  | { readonly kind: 'vmap'; readonly key: readonly Expression[]; readonly map: string }
+  | { readonly kind: 'lookup'; readonly key: readonly Field[]; readonly op: '==' | '!='; readonly set: string }
+  | { readonly kind: 'vmap'; readonly key: readonly Field[]; readonly map: string }
   | { readonly kind: 'verdict'; readonly verdict: Verdict }
   /** To the address and port that the map holds under the key. */
-  | { readonly kind: 'dnat'; readonly key: readonly Expression[]; readonly map: string }
+  | { readonly kind: 'dnat'; readonly key: readonly Field[]; readonly map: string }
   | { readonly kind: 'snat'; readonly to: string; readonly fullyRandom: boolean }
   | { readonly kind: 'set ct mark'; readonly mark: number }
+  /**
+   * A random number below the modulus, for a lookup by meta mark. Not numgen in the key itself: that wants a map by typeof, and
+   * nft 1.0.6 either refuses a later rule on such a map (conflicting protocols: ip vs. th) or lets it match TCP alone.
+   */
+  | { readonly kind: 'set meta mark'; readonly randomBelow: number }
   | { readonly kind: 'notrack' }
   | { readonly kind: 'reject'; readonly with: 'tcp reset' | 'icmp port-unreachable' };
 

@@ -1,19 +1,7 @@
 // Commands in nft's own language, one command or element per line so that an error's line number names its culprit.
 // Written for nft 1.0.6 and later, which wants `dnat ip to` in inet tables and numbers for priorities.
 import { elementId, isRange } from './nft.ts';
-import type {
-  BaseHook,
-  Command,
-  DataType,
-  Element,
-  Expression,
-  NftSet,
-  Range,
-  Rule,
-  Statement,
-  Value,
-  Verdict,
-} from './nft.ts';
+import type { BaseHook, Command, Element, NftSet, Range, Rule, Statement, Value, Verdict } from './nft.ts';
 
 export function print(commands: readonly Command[]): string {
   const lines: string[] = [];
@@ -77,19 +65,9 @@ const noun = (kind: NftSet['kind']): string => (kind === 'set' ? 'set' : 'map');
 const printBase = (base: BaseHook): string =>
   `type ${base.type} hook ${base.hook} priority ${base.priority}; policy ${base.policy};`;
 
-/** A key with a number from numgen has no name as a type; `typeof` an expression of that type says it. */
-const typeofWords: Record<DataType, string> = {
-  ipv4_addr: 'ip daddr',
-  inet_proto: 'meta l4proto',
-  inet_service: 'th dport',
-  numgen: 'numgen random mod 2',
-};
-
 function printSetType(set: Omit<NftSet, 'parts'>): string {
-  const named = !set.key.includes('numgen');
-  const words = (types: readonly DataType[]) => types.map((type) => (named ? type : typeofWords[type])).join(' . ');
-  const data = set.kind === 'vmap' ? ' : verdict' : set.data ? ` : ${words(set.data)}` : '';
-  let text = `${named ? 'type' : 'typeof'} ${words(set.key)}${data};`;
+  const data = set.kind === 'vmap' ? ' : verdict' : set.data ? ` : ${set.data.join(' . ')}` : '';
+  let text = `type ${set.key.join(' . ')}${data};`;
   if (set.flags.length > 0) text += ` flags ${set.flags.join(',')};`;
   if (set.timeoutSeconds !== undefined) text += ` timeout ${set.timeoutSeconds}s;`;
   if (set.comment !== undefined) text += ` comment ${quote(set.comment)};`;
@@ -105,9 +83,6 @@ export function printVerdict(verdict: Verdict): string {
   return 'chain' in verdict ? `${verdict.verdict} ${verdict.chain}` : verdict.verdict;
 }
 
-export const printKey = (key: readonly Expression[]): string =>
-  key.map((part) => (typeof part === 'string' ? part : `numgen ${part.numgen} mod ${part.modulus}`)).join(' . ');
-
 const not = (op: '==' | '!='): string => (op === '!=' ? '!= ' : '');
 
 const printStatement = <K extends Statement['kind']>(statement: Extract<Statement, { kind: K }>): string =>
@@ -118,11 +93,12 @@ const statementWords: { readonly [K in Statement['kind']]: (statement: Extract<S
   'ct state': ({ states }) => `ct state ${states.join(',')}`,
   'ct status dnat': () => 'ct status dnat',
   'tcp flags': ({ mask, op, value }) => `tcp flags & (${mask.join(' | ')}) ${op} ${value.join(' | ')}`,
-  lookup: ({ key, op, set }) => `${printKey(key)} ${not(op)}@${set}`,
-  vmap: ({ key, map }) => `${printKey(key)} vmap @${map}`,
+  lookup: ({ key, op, set }) => `${key.join(' . ')} ${not(op)}@${set}`,
+  vmap: ({ key, map }) => `${key.join(' . ')} vmap @${map}`,
   verdict: ({ verdict }) => printVerdict(verdict),
-  dnat: ({ key, map }) => `dnat ip to ${printKey(key)} map @${map}`,
+  dnat: ({ key, map }) => `dnat ip to ${key.join(' . ')} map @${map}`,
   snat: ({ to, fullyRandom }) => `snat ip to ${to}${fullyRandom ? ' fully-random' : ''}`,
+  'set meta mark': ({ randomBelow }) => `meta mark set numgen random mod ${randomBelow}`,
   'set ct mark': ({ mark }) => `ct mark set ${mark}`,
   notrack: () => 'notrack',
   reject: (statement) => `reject with ${statement.with}`,

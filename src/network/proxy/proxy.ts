@@ -2,12 +2,12 @@
 // elements in them, so a change costs a few element commands however many Services there are:
 //
 //   services   ip . proto . port      -> goto lb<N> | goto no-endpoints | drop      every address that a Service has
-//   lb<N>      dnat to endpoints[ip . proto . port . numgen random mod N]           one chain per number of endpoints
+//   lb<N>      mark = random below N, dnat to endpoints[ip . proto . port . mark]   one chain per number of endpoints
 //   endpoints  ip . proto . port . i  -> ip . port
 //   local-*    the same for clients from outside, of Services with externalTrafficPolicy Local
 import type { EndpointSlice, Service } from '../../api/types.ts';
 import { rule } from '../../linux/nft/nft.ts';
-import type { Chain, DataType, Element, Expression, NftSet, Rule, Statement } from '../../linux/nft/nft.ts';
+import type { Chain, DataType, Element, Field, NftSet, Rule, Statement } from '../../linux/nft/nft.ts';
 import { keepSourceMark, selfSet } from '../hooks.ts';
 import type { Part } from '../hooks.ts';
 import { compileService, isProxied, noEndpointsChain, pickChain, pickLocalChain } from './fragment.ts';
@@ -22,7 +22,7 @@ export interface ProxyInput {
   readonly slices: readonly EndpointSlice[];
 }
 
-const frontendKey: readonly Expression[] = ['ip daddr', 'meta l4proto', 'th dport'];
+const frontendKey: readonly Field[] = ['ip daddr', 'meta l4proto', 'th dport'];
 const frontendType: readonly DataType[] = ['ipv4_addr', 'inet_proto', 'inet_service'];
 
 export function compileProxy(input: ProxyInput): Part {
@@ -39,11 +39,11 @@ export function compileProxy(input: ProxyInput): Part {
       proxySet('lb-allowed', 'set', fragments, ({ lbAllowed }) => lbAllowed),
     ],
     chains: [
-      ...sizes.map((size): Chain => ({ name: pickChain(size), rules: [rule([pick('endpoints', size)])] })),
+      ...sizes.map((size): Chain => ({ name: pickChain(size), rules: [rule(pick('endpoints', size))] })),
       ...localSizes.map(
         (size): Chain => ({
           name: pickLocalChain(size),
-          rules: [rule([{ kind: 'set ct mark', mark: keepSourceMark }, pick('local-endpoints', size)])],
+          rules: [rule([{ kind: 'set ct mark', mark: keepSourceMark }, ...pick('local-endpoints', size)])],
         }),
       ),
       { name: noEndpointsChain, rules: refusal },
@@ -70,11 +70,10 @@ export function compileProxy(input: ProxyInput): Part {
   };
 }
 
-const pick = (map: string, size: number): Statement => ({
-  kind: 'dnat',
-  key: [...frontendKey, { numgen: 'random', modulus: size }],
-  map,
-});
+const pick = (map: string, size: number): Statement[] => [
+  { kind: 'set meta mark', randomBelow: size },
+  { kind: 'dnat', key: [...frontendKey, 'meta mark'], map },
+];
 
 /** nat chains see a connection's first packet alone, so a connection that stands is never refused here. */
 const refusal: readonly Rule[] = [
@@ -214,7 +213,7 @@ function proxySet(
   }
   if (name === 'lb-allowed') return { kind, name, key: [...frontendType, 'ipv4_addr'], flags: ['interval'], parts };
   if (kind !== 'map') return { kind, name, key: frontendType, flags: [], parts };
-  return { kind, name, key: [...frontendType, 'numgen'], data: ['ipv4_addr', 'inet_service'], flags: [], parts };
+  return { kind, name, key: [...frontendType, 'mark'], data: ['ipv4_addr', 'inet_service'], flags: [], parts };
 }
 
 function numbers(fragments: Fragments, of: (fragment: Fragment) => readonly number[]): number[] {
