@@ -2,11 +2,12 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { createNodeProxy } from '../../src/apiserver/nodeproxy.io.ts';
 import type { ContainerHandle } from '../../src/kubelet/access.ts';
 import { serveKubelet } from '../../src/kubelet/server/server.io.ts';
@@ -23,6 +24,7 @@ let front: Front;
 let kubelet: { close(): Promise<void> };
 let kubeletPort: number;
 let stranger: Identity;
+let server: Identity;
 const children = new Set<ChildProcess>();
 const followed = { path: '', end: (): void => {} };
 const followEnded = new Promise<void>((resolve) => (followed.end = resolve));
@@ -47,7 +49,7 @@ beforeAll(async () => {
   followed.path = join(container.dir, 'followed.log');
   writeFileSync(followed.path, '');
   const issue = await createIssuer();
-  const server = await issue('CN=kube-apiserver,O=system:masters');
+  server = await issue('CN=kube-apiserver,O=system:masters');
   stranger = await issue('CN=somebody,O=users');
   kubeletPort = await freePort();
   const running: ContainerHandle = {
@@ -191,6 +193,16 @@ async function serveInside(port: number, argv: string[]): Promise<() => Promise<
     server.kill();
     return server.exitCode;
   };
+}
+
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      return []; // the directory's own
+    }
+  });
 }
 
 const md5 = (data: Buffer): string => createHash('md5').update(data).digest('hex');
@@ -403,7 +415,88 @@ describe.each(binaries.map((path) => ({ name: basename(path), path })))('$name',
   });
 });
 
+/** What clients other than kubectl speak: a WebSocket of one of the older protocols, straight to the API server. */
+async function channels(
+  path: string,
+  protocol: string,
+  send: Buffer[] = [],
+): Promise<{ messages: Buffer[]; code: number }> {
+  const { ca, cert, key } = server;
+  const socket = new WebSocket(`wss://127.0.0.1:${front.port}/api/v1/namespaces/default/pods/${path}`, [protocol], {
+    ca,
+    cert,
+    key,
+  });
+  const messages: Buffer[] = [];
+  socket.on('message', (message: Buffer) => messages.push(message));
+  socket.on('open', () => {
+    for (const message of send) socket.send(message);
+  });
+  const code = await new Promise<number>((resolve, reject) => {
+    socket.on('close', resolve);
+    socket.on('error', reject);
+  });
+  return { messages, code };
+}
+
+const on = (messages: Buffer[], channel: number): string =>
+  Buffer.concat(messages.filter((m) => m[0] === channel).map((m) => m.subarray(1))).toString();
+
+describe('other clients', () => {
+  const echo = 'web/exec?stdout=1&stderr=1&command=sh&command=-c&command=echo+out;+echo+err+>%262;+exit+2';
+
+  it('v4: output, errors and a Status, closed with 1000', async () => {
+    const { messages, code } = await channels(echo, 'v4.channel.k8s.io');
+    expect(messages[0]).toEqual(Buffer.of(1)); // the empty first frame
+    expect([on(messages, 1), on(messages, 2), code]).toEqual(['out\n', 'err\n', 1000]);
+    expect(JSON.parse(on(messages, 3))).toMatchObject({
+      reason: 'NonZeroExitCode',
+      details: { causes: [{ message: '2' }] },
+    });
+  });
+
+  it('base64: text in text', async () => {
+    const { messages } = await channels(echo, 'base64.channel.k8s.io');
+    const seen = messages.map((m) => m.toString());
+    expect(seen).toContain(`1${btoa('out\n')}`);
+    expect(seen).toContain(`2${btoa('err\n')}`);
+    expect(seen.some((m) => m.startsWith('3') && atob(m.slice(1)).includes('exit status 2'))).toBe(true);
+  });
+
+  it('a protocol that nobody speaks is refused', async () => {
+    await expect(channels(echo, 'chat')).rejects.toThrow('400');
+  });
+
+  it('port-forward by channels: each begins with its port', async () => {
+    const stop = await serveInside(8081, ['httpd', '-f', '-p', '127.0.0.1:8081', '-h', '/www']);
+    const request = Buffer.concat([Buffer.of(0), Buffer.from('GET / HTTP/1.0\r\n\r\n')]);
+    const { messages, code } = await channels('web/portforward?ports=8081', 'v4.channel.k8s.io', [request]);
+    const port = Buffer.of(8081 & 255, 8081 >> 8);
+    expect(messages.slice(0, 2)).toEqual([Buffer.of(0, ...port), Buffer.of(1, ...port)]);
+    expect(on(messages, 0)).toContain('hello from the pod');
+    expect(code).toBe(1000);
+    const refused = await channels('web/portforward?ports=9', 'v4.channel.k8s.io');
+    expect(on(refused.messages, 1)).toContain('connection refused');
+    await stop();
+  });
+});
+
 describe('the kubelet server', () => {
+  it('is left by a follower without a trace', async () => {
+    const gone = new AbortController();
+    const nodes = createNodeProxy(server);
+    const target = { host: '127.0.0.1', port: kubeletPort, path: '/containerLogs/default/web/main?follow=true' };
+    const answer = await nodes.request(target, { method: 'GET', headers: {}, signal: gone.signal });
+    for await (const _chunk of answer.body as AsyncIterable<Uint8Array>) {
+      expect(openFiles()).toContain(container.logPath);
+      gone.abort();
+    }
+    await eventually(
+      () => !openFiles().includes(container.logPath),
+      () => openFiles().join(' '),
+    );
+  });
+
   it('lets nobody in but the API server', async () => {
     const none = createNodeProxy({ ca: stranger.ca, cert: '', key: '' });
     const other = createNodeProxy(stranger);

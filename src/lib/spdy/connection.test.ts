@@ -55,14 +55,15 @@ describe('a connection', () => {
   });
 
   it('holds the sender back while a reader is behind, and loses nothing', async () => {
-    let behind: SpdyStream | undefined;
-    const { client } = pair((stream) => (behind = stream));
+    const opened: SpdyStream[] = [];
+    const { client } = pair((stream) => opened.push(stream));
     const stream = client.open({ streamtype: 'data' });
     const data = Buffer.alloc(4_000_000, 'x');
     let finished = false;
     stream.end(data, () => (finished = true));
-    while (behind === undefined || behind.readableLength < 256 * 1024)
-      await new Promise((resolve) => setImmediate(resolve));
+    while ((opened[0]?.readableLength ?? 0) < 256 * 1024) await new Promise((resolve) => setImmediate(resolve));
+    const [behind] = opened;
+    if (!behind) throw new Error('no stream');
     for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
     expect(finished).toBe(false);
     expect(behind.readableLength).toBeLessThan(600_000);

@@ -47,7 +47,7 @@ describe('header blocks', () => {
   it('are written so that every block is complete by itself', async () => {
     const compressor = new StoredCompressor();
     const inflate = createInflate({ dictionary: headerDictionary });
-    for (const fields of [{}, { a: 'x'.repeat(70_000) }, {}]) {
+    for (const fields of [{}, { a: 'x'.repeat(70_000) }, {}] as Record<string, string>[]) {
       const wire = compressor.compress(encodeHeaders(fields));
       expect([...wire.subarray(-5)]).toEqual([0, 0, 0, 255, 255]); // sync flush
       const plain = await new Promise<Buffer>((resolve) => {
