@@ -9,12 +9,12 @@ export interface HttpTransportOptions {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+  /** A peer that is gone without a word (killed node, cut link) is noticed after at most the sum of both. */
+  readonly pingEveryMs?: number;
+  readonly pingTimeoutMs?: number;
 }
 
 const connectTimeoutMs = 3_000;
-/** A peer that is gone without a word (killed node, cut link) is noticed after at most the sum of both. */
-const pingEveryMs = 1_000;
-const pingTimeoutMs = 2_000;
 const windowBytes = 8 << 20;
 
 /** Reconnects by itself: a call while the server is away fails, the next one tries anew. */
@@ -70,7 +70,7 @@ function open(o: HttpTransportOptions, ended: () => void): Promise<http2.ClientH
       clearTimeout(timer);
       // The default window of 64 KB would make a big list wait for a round trip after each piece.
       session.setLocalWindowSize(windowBytes);
-      stopPings = keepAlive(session);
+      stopPings = keepAlive(session, o.pingEveryMs ?? 1_000, o.pingTimeoutMs ?? 2_000);
       resolve(session);
     });
     session.on('goaway', () => ended());
@@ -84,7 +84,7 @@ function open(o: HttpTransportOptions, ended: () => void): Promise<http2.ClientH
   });
 }
 
-function keepAlive(session: http2.ClientHttp2Session): () => void {
+function keepAlive(session: http2.ClientHttp2Session, pingEveryMs: number, pingTimeoutMs: number): () => void {
   let answerBy: ReturnType<typeof setTimeout> | undefined;
   const every = setInterval(() => {
     if (session.destroyed || answerBy) return;
