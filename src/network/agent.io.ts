@@ -153,6 +153,7 @@ class Agent implements NetworkAgent {
   #routed = '';
   #warned = false;
   #stopped = false;
+  #applying: Promise<void> | undefined;
 
   constructor(o: AgentOptions) {
     this.#o = o;
@@ -224,8 +225,17 @@ class Agent implements NetworkAgent {
       cache.get('Namespace', undefined, namespace) ? undefined : this.#refresh('Namespace', ''),
     ]);
     if (!this.#nets.attached().has(uid)) throw new Error(`the pod's network was removed while it was being made`);
-    this.#rules.now();
+    await this.#rulesNow();
     return { netnsPath: this.#nets.path(uid), ips: [...net.ips] };
+  }
+
+  /** Pods that are attached at the same time share a transaction. */
+  #rulesNow(): Promise<void> {
+    this.#applying ??= Promise.resolve().then(() => {
+      this.#applying = undefined;
+      this.#rules.now();
+    });
+    return this.#applying;
   }
 
   #refresh(kind: 'NetworkPolicy' | 'Namespace', namespace: string): Promise<void> {

@@ -269,7 +269,7 @@ const hexMac = (b: Uint8Array) => Array.from(b, (x) => x.toString(16).padStart(2
 
 /** errno 0 is the acknowledgement. */
 export function decodeError(m: Message): { errno: number; text?: string } {
-  const errno = -viewOf(m.payload).getInt32(0, true);
+  const errno = Math.abs(viewOf(m.payload).getInt32(0, true));
   if (!(m.flags & F_ACK_TLVS)) return { errno };
   const echoed = m.flags & F_CAPPED ? 16 : (number32(m.payload.subarray(4)) ?? 16);
   const said = string(attributes(m.payload.subarray(4 + ((echoed + 3) & ~3))).get(1));

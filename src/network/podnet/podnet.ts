@@ -8,7 +8,7 @@
 import type { ClusterSettings, NodeSettings } from '../../api/cluster.ts';
 import { nodeNetns, podNetns } from '../../api/cluster.ts';
 import type { WantedNet } from '../../linux/net/diff.ts';
-import { containsIp, parseIp } from '../../linux/net/ip.ts';
+import { parseIp } from '../../linux/net/ip.ts';
 import { type Link, type NetOp, type NetState, ROUTE_PROTOCOL, type Route } from '../../linux/net/net.ts';
 
 /** Every pod's gateway: link-local, so it takes no address of the pod range, and the same in each pod. */
@@ -204,20 +204,21 @@ export const uplinkMtuOfNode = (node: NetState): number =>
 
 /**
  * A pod found in the kernel after a restart, if its link and address are whole. It may have more addresses than it was
- * given (its own doing), so what was saved decides; without that, which of them lies in the pod network.
+ * given (its own doing), so what was saved decides; without that, where the node sends its packets.
  */
 export function adoptable(
   uid: string,
   node: NetState,
   inside: NetState,
   savedIps: readonly string[],
-  podNetwork: string,
 ): PodNet | undefined {
   const near = node.links.find((l) => l.name === vethName(uid));
   const far = inside.links.find((l) => l.name === POD_LINK);
   if (!near || !far || near.peerIndex !== far.index || far.peerIndex !== near.index) return undefined;
-  const has = inside.addresses.filter((a) => a.link === POD_LINK).map((a) => a.address.replace(/\/.*/, ''));
-  const saved = savedIps.length > 0 && savedIps.every((ip) => has.includes(ip));
-  const ips = saved ? savedIps : has.filter((ip) => containsIp(podNetwork, ip)).slice(0, 1);
-  return ips.length === 0 ? undefined : { uid, ips };
+  const routed = node.routes.filter((r) => r.dev === near.name && r.protocol === ROUTE_PROTOCOL);
+  const ips = savedIps.length > 0 ? savedIps : routed.map((r) => ipOf(r.to));
+  const has = inside.addresses.filter((a) => a.link === POD_LINK).map((a) => ipOf(a.address));
+  return ips.length > 0 && ips.every((ip) => has.includes(ip)) ? { uid, ips } : undefined;
 }
+
+const ipOf = (address: string): string => address.replace(/\/.*/, '');

@@ -63,7 +63,7 @@ export class PodNets {
     }
     try {
       const seen = inside.see();
-      const pod = adoptable(uid, node, seen, savedIps, this.#settings.podNetwork);
+      const pod = adoptable(uid, node, seen, savedIps);
       if (!pod) return false;
       // Only what is missing is added: what a pod with NET_ADMIN made for itself is its own.
       apply(inside, { ...podInside(pod), ownsConfig: () => false }, seen);
@@ -154,10 +154,25 @@ export class PodNets {
     deleteNetns(this.#netns(uid));
   }
 
-  /** Brings the node's namespace to what it shall be, and says what that took. */
+  /**
+   * Brings the node's namespace to what it shall be, and says what that took. One operation that is refused (a node whose
+   * address is on no network of ours) does not keep the others from being done; it is thrown afterwards.
+   */
   hold(peers: readonly PeerNode[]): readonly NetOp[] {
-    const pods = [...this.#pods.values()];
-    return apply(this.#net, nodeWanted(this.#settings, this.#node, { peers, pods, mtu: this.#mtu }), this.#net.see());
+    const wanted = nodeWanted(this.#settings, this.#node, { peers, pods: [...this.#pods.values()], mtu: this.#mtu });
+    const ops = diff(wanted, this.#net.see());
+    const refused: unknown[] = [];
+    for (const op of ops) {
+      try {
+        // A link may go by itself, with a namespace that the kernel is taking apart.
+        if (op.op === 'link-del') tolerate(() => this.#net.run(op), 'ENODEV');
+        else this.#net.run(op);
+      } catch (e) {
+        refused.push(e);
+      }
+    }
+    if (refused.length > 0) throw refused[0];
+    return ops;
   }
 
   #readIpam(): unknown {
@@ -180,14 +195,8 @@ export class PodNets {
   }
 }
 
-function apply(net: Net, wanted: WantedNet, seen: NetState): readonly NetOp[] {
-  const ops = diff(wanted, seen);
-  for (const op of ops) {
-    // A link may go by itself, with a namespace that the kernel is taking apart.
-    if (op.op === 'link-del') tolerate(() => net.run(op), 'ENODEV');
-    else net.run(op);
-  }
-  return ops;
+function apply(net: Net, wanted: WantedNet, seen: NetState): void {
+  for (const op of diff(wanted, seen)) net.run(op);
 }
 
 function tolerate(run: () => void, ...codes: string[]): void {
