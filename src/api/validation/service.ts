@@ -98,6 +98,9 @@ export function* serviceErrors(service: Service): Errors {
   yield* addressErrors(spec);
   yield* labelErrors('spec.selector', spec.selector);
   yield* policyErrors(spec);
+  if (spec.type !== 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== undefined) {
+    yield forbidden('spec.allocateLoadBalancerNodePorts', "may only be used when `type` is 'LoadBalancer'");
+  }
   if (!spec.type) yield required('spec.type');
   else if (!TYPES.includes(spec.type)) yield notSupported('spec.type', spec.type, TYPES);
 }

@@ -134,7 +134,6 @@ export const OBJECTS: { readonly [K in Kind]?: readonly UnsupportedRow[] } = {
     { path: 'spec.loadBalancerIP', what: 'Services of type LoadBalancer' },
     { path: 'spec.loadBalancerClass', what: 'Services of type LoadBalancer' },
     { path: 'spec.loadBalancerSourceRanges', what: 'Services of type LoadBalancer' },
-    { path: 'spec.allocateLoadBalancerNodePorts', what: 'Services of type LoadBalancer', refuses: present },
     { path: 'spec.healthCheckNodePort', what: 'health checks of node ports' },
     { path: 'spec.trafficDistribution', what: 'traffic distribution' },
     { path: 'spec.ports[*].protocol', what: 'SCTP', refuses: is('SCTP') },
