@@ -39,6 +39,7 @@ const table: readonly [string, readonly string[]][] = [
   [`_http._udp.web.${app} SRV`, ['NXDOMAIN']],
   [`_dns._udp.web.${app} SRV`, ['NXDOMAIN']],
   [`_tcp.web.${app} SRV`, ['NODATA']],
+  [`_udp.web.${app} SRV`, ['NXDOMAIN']],
   ['7.0.96.10.in-addr.arpa PTR', [`7.0.96.10.in-addr.arpa 5 PTR web.${app}`]],
   [
     '4.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa PTR',
@@ -130,6 +131,8 @@ const table: readonly [string, readonly string[]][] = [
   ['4.4.8.8.in-addr.arpa PTR', ['FORWARD']],
   ['10.in-addr.arpa PTR', ['FORWARD']],
   ['96.10.in-addr.arpa PTR', ['NODATA']],
+  ['0.30.172.in-addr.arpa PTR', ['NODATA']],
+  ['11.0.30.172.in-addr.arpa PTR', ['NXDOMAIN']],
   ['x.96.10.in-addr.arpa PTR', ['FORWARD']],
 ];
 

@@ -33,15 +33,13 @@ export function decide(zone: Zone, question: Question, recursionDesired: boolean
 
 function walk(zone: Zone, question: Question, turn: number): Decision {
   const aliases: DnsRecord[] = [];
-  const seen = new Set<string>();
   let owner = question.name;
   for (;;) {
     const name = owner.toLowerCase();
     const apex = zone.apexOf(name);
     if (apex === undefined) return { kind: 'chase', aliases, target: owner };
     // An ExternalName that leads back to itself: no end, so no answer.
-    if (seen.has(name) || aliases.length > MAX_ALIASES) return refused(RCODE.SERVFAIL);
-    seen.add(name);
+    if (aliases.length > MAX_ALIASES) return refused(RCODE.SERVFAIL);
     const found = zone.find(name);
     const alias = found.records.find((r) => r.type === 'CNAME');
     if (alias?.type === 'CNAME' && question.type !== TYPE.CNAME && question.type !== TYPE.ANY) {

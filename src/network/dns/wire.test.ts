@@ -73,7 +73,7 @@ describe('answers as another implementation reads them', () => {
   it("keeps the question's letters in the answer", () => {
     const query = parsed(question('WeB.Example.ORG'));
     const got = packets.decode(
-      encodeAnswer(query, answer([a('web.example.org', 1), a('x.example.org', 2)]), TCP_LIMIT),
+      encodeAnswer(query, answer([a('web.example.org', 1), a('x.EXAMPLE.org', 2)]), TCP_LIMIT),
     );
     expect(got.answers!.map((r) => r.name)).toEqual(['WeB.Example.ORG', 'x.Example.ORG']);
   });

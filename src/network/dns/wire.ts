@@ -154,7 +154,7 @@ export function encodeAnswer(query: Query, answer: Answer, limit: number): Uint8
   return w.finish(query.id, flags, counts);
 }
 
-/** Writes forwards only; a record that does not fit leaves no trace. */
+/** Writes forwards only. After a record that did not fit nothing but OPT is written: `names` may point past the end then. */
 class Writer {
   private bytes = new Uint8Array(512);
   private length = 0;
@@ -197,7 +197,6 @@ class Writer {
     this.bytes[at + 9] = size & 0xff;
     if (this.length <= this.room) return true;
     this.length = before;
-    for (const [name, offset] of this.names) if (offset >= before) this.names.delete(name);
     return false;
   }
 
