@@ -56,19 +56,20 @@ function alternatives(
   sets: PeerSets,
 ): Statement[][] {
   const scopes = peers.length === 0 ? [anyPod] : peers.flatMap((peer) => podScope(peer, namespace) ?? []);
-  const peerMatches = matchPeers(peers, direction, scopes, sets);
+  // Made only when it is used: a port by name brings sets of its own.
+  const peerMatches = () => matchPeers(peers, direction, scopes, sets);
   // No ports: any packet, of whatever protocol.
-  if (ports.length === 0) return peerMatches;
+  if (ports.length === 0) return peerMatches();
   return ports.flatMap((port): Statement[][] => {
     const protocol = port.protocol ?? 'TCP';
     if (typeof port.port !== 'string') {
-      return pairs(peerMatches, [[...matchProtocol(protocol), ...matchPort(port.port, port.endPort)]]);
+      return pairs(peerMatches(), [[...matchProtocol(protocol), ...matchPort(port.port, port.endPort)]]);
     }
     const name = port.port;
     if (direction === 'ingress') {
       const numbers = namedPorts(own, name, protocol);
       return pairs(
-        peerMatches,
+        peerMatches(),
         numbers.map((n) => [...matchProtocol(protocol), ...matchPort(n)]),
       );
     }
