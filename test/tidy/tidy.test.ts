@@ -76,6 +76,7 @@ describe('the rules bite', () => {
     const files = [
       { path: 'src/network/ruleset.ts', text: `import { x } from './proxy/a.ts';` },
       { path: 'src/network/dns/b.ts', text: `import { y } from '../ruleset.ts';` },
+      { path: 'src/network/dns/b.test.ts', text: `import { y } from '../ruleset.ts';` },
     ];
     expect(RULES[0]?.check(files)).toEqual([
       expect.stringContaining('src/network/dns/b.ts:1: network/dns imports src/network/ruleset.ts'),
