@@ -233,7 +233,7 @@ class Agent implements NetworkAgent {
   #rulesNow(): Promise<void> {
     this.#applying ??= Promise.resolve().then(() => {
       this.#applying = undefined;
-      this.#rules.now();
+      return this.#rules.now();
     });
     return this.#applying;
   }

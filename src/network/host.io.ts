@@ -1,6 +1,6 @@
 // The host's settings, kept while any cluster is there and put back with the last one.
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ClusterSettings } from '../api/cluster.ts';
 import type { Log } from '../client/types.ts';
@@ -90,6 +90,16 @@ export function releaseHost(settings: ClusterSettings): void {
   setSysctls(interfaces);
   unshareNetnsDir(record.netnsDir);
   rmSync(recordPath(settings), { force: true });
+  removeIfEmpty(dirname(recordPath(settings)));
+}
+
+/** The run directory of all clusters goes with the last of them, unless a process still has its files there. */
+function removeIfEmpty(dir: string): void {
+  try {
+    rmdirSync(dir);
+  } catch (e) {
+    if (!['ENOENT', 'ENOTEMPTY'].includes((e as NodeJS.ErrnoException).code ?? '')) throw e;
+  }
 }
 
 /**

@@ -87,11 +87,13 @@ export function openLab(nodes: number): Lab {
     },
     end() {
       for (const agent of agents) void agent.stop();
-      removeCluster(settings, { hostNetns });
-      const left = residue(settings, { hostNetns });
-      deleteNetns(hostNetns);
-      rmSync(dir, { recursive: true, force: true });
-      return left;
+      try {
+        removeCluster(settings, { hostNetns });
+        return residue(settings, { hostNetns });
+      } finally {
+        deleteNetns(hostNetns);
+        rmSync(dir, { recursive: true, force: true });
+      }
     },
   };
 }
