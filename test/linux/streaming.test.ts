@@ -20,6 +20,7 @@ import type { Front, Identity } from './streaming-front.ts';
 
 let container: TestContainer;
 let terminal: TestContainer;
+let brief: TestContainer;
 let front: Front;
 let kubelet: { close(): Promise<void> };
 let kubeletPort: number;
@@ -39,6 +40,13 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+function paths(
+  c: TestContainer,
+): Pick<ContainerHandle, 'runcRoot' | 'containerId' | 'netnsPath' | 'logPath' | 'attachSocket'> {
+  const { runcRoot, id: containerId, netnsPath, logPath, attachSocket } = c;
+  return { runcRoot, containerId, netnsPath, logPath, attachSocket };
+}
+
 beforeAll(async () => {
   container = startContainer(
     'stream',
@@ -46,6 +54,7 @@ beforeAll(async () => {
     { stdin: true },
   );
   terminal = startContainer('streamtty', ['sh'], { stdin: true, terminal: true });
+  brief = startContainer('streambrief', ['sh', '-c', 'read line; echo bye $line'], { stdin: true });
   followed.path = join(container.dir, 'followed.log');
   writeFileSync(followed.path, '');
   const issue = await createIssuer();
@@ -53,11 +62,7 @@ beforeAll(async () => {
   stranger = await issue('CN=somebody,O=users');
   kubeletPort = await freePort();
   const running: ContainerHandle = {
-    runcRoot: container.runcRoot,
-    containerId: container.id,
-    netnsPath: container.netnsPath,
-    logPath: container.logPath,
-    attachSocket: container.attachSocket,
+    ...paths(container),
     running: true,
     terminal: false,
     stdin: true,
@@ -72,10 +77,8 @@ beforeAll(async () => {
       find: (namespace, pod) => {
         if (pod === 'web') return running;
         if (pod === 'followed') return { ...running, logPath: followed.path, ended: followEnded };
-        if (pod === 'terminal') {
-          const { runcRoot, id: containerId, netnsPath, logPath, attachSocket } = terminal;
-          return { ...running, runcRoot, containerId, netnsPath, logPath, attachSocket, terminal: true };
-        }
+        if (pod === 'terminal') return { ...running, ...paths(terminal), terminal: true };
+        if (pod === 'brief') return { ...running, ...paths(brief) };
         if (pod === 'waiting')
           return { code: 400, refusal: 'container "main" in pod "waiting" is waiting to start: ContainerCreating' };
         return { code: 404, refusal: `pod "${pod}_${namespace}" not found` };
@@ -96,6 +99,7 @@ afterAll(async () => {
   await kubelet?.close();
   container?.remove();
   terminal?.remove();
+  brief?.remove();
 });
 
 function start(kubectl: string, args: string[], stdio: 'pipe' | number = 'pipe'): ChildProcess {
@@ -478,6 +482,16 @@ describe('other clients', () => {
     const refused = await channels('web/portforward?ports=9', 'v4.channel.k8s.io');
     expect(on(refused.messages, 1)).toContain('connection refused');
     await stop();
+  });
+});
+
+describe('attach', () => {
+  it('ends with the container', async () => {
+    const child = start(binaries.at(-1) ?? '', ['attach', '-i', 'brief']);
+    const result = finish(child);
+    child.stdin?.write('you\n');
+    const { out, code } = await result;
+    expect([out, code]).toEqual(['bye you\n', 0]);
   });
 });
 

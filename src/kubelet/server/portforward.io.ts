@@ -90,6 +90,7 @@ export async function forwardChannels(
   target: ForwardTarget,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
+  socket.setMaxListeners(0); // each channel listens
   const pairs = ports.map(async (port, n) => {
     const data = duplexChannel(socket, protocol, n * 2);
     const errors = duplexChannel(socket, protocol, n * 2 + 1);

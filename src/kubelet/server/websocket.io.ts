@@ -25,6 +25,8 @@ import { endAndFlush } from './session.io.ts';
 /** More than this waiting in the socket: its writer waits. */
 const BUFFERED_BYTES = 1024 * 1024;
 const CLOSE_TIMEOUT_MS = 5_000;
+/** A dead client behind a full pipe is found by what we send, since nothing is read then. */
+const PING_EVERY_MS = 10_000;
 
 /** A subprotocol with "/" is no token of RFC 6455, and `ws` answers 400 to it: it sees this name instead. */
 const TUNNEL_TOKEN = 'spdy-3.1-portforward.k8s.io';
@@ -85,7 +87,9 @@ export function channelSession(socket: WebSocket, protocol: ChannelProtocol, str
   });
   socket.resume();
   const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
+  const pings = setInterval(() => socket.ping(), PING_EVERY_MS);
   socket.on('close', () => {
+    clearInterval(pings);
     for (const stream of [stdin, stdout, stderr]) stream?.destroy();
   });
   // An empty frame tells the client that the session stands; older ones wait for it.
@@ -177,7 +181,11 @@ export function byteStream(socket: WebSocket): Duplex {
     if (raw.length > 0 && !stream.destroyed && !stream.push(raw)) socket.pause();
   });
   socket.on('close', () => {
-    if (!stream.destroyed) stream.push(null);
+    if (stream.destroyed) return;
+    stream.push(null);
+    // A reader that is stuck behind the last bytes would never come to the end.
+    const timer = setTimeout(() => stream.destroy(), CLOSE_TIMEOUT_MS);
+    stream.on('close', () => clearTimeout(timer));
   });
   return stream;
 }
