@@ -10,6 +10,7 @@ import type { Cache, Client, Env, ObjectChange } from '../../src/client/types.ts
 import { createNetns, deleteNetns } from '../../src/linux/net/netns.io.ts';
 import { openNft } from '../../src/linux/nft/nft.io.ts';
 import { type NetworkAgent, startNetworkAgent } from '../../src/network/agent.io.ts';
+import type { NftFactory } from '../../src/network/agent.ts';
 import { removeCluster, residue } from '../../src/network/down.io.ts';
 import { makeNode } from '../../src/network/node.io.ts';
 
@@ -21,7 +22,7 @@ export interface Lab {
   readonly cache: LabCache;
   readonly log: string[];
   node(index: number): NodeSettings;
-  start(index: number): Promise<NetworkAgent>;
+  start(index: number, o?: { podCidr?: string | undefined; nft?: NftFactory }): Promise<NetworkAgent>;
   /** Removes everything, and says what was still there. */
   end(): string[];
 }
@@ -69,9 +70,10 @@ export function openLab(nodes: number): Lab {
     cache,
     log,
     node,
-    async start(index) {
+    async start(index, o = {}) {
       const entered = makeNode(settings, node(index), { hostNetns });
-      cache.put('Node', nodeObject(node(index), `10.99.${index}.0/24`));
+      const podCidr = 'podCidr' in o ? o.podCidr : `10.99.${index}.0/24`;
+      cache.put('Node', nodeObject(node(index), podCidr));
       const client = {} as Client;
       const agent = await startNetworkAgent({
         settings,
@@ -79,7 +81,7 @@ export function openLab(nodes: number): Lab {
         cache,
         client,
         env: labEnv(log),
-        nft: openNft,
+        nft: o.nft ?? openNft,
         entered,
       });
       agents.push(agent);
