@@ -19,6 +19,6 @@ step() {
 step 'types (pure code, without Node)' tsc -p tsconfig.json
 step 'types (all)' tsc -p tsconfig.io.json
 step format biome format .
-step lint oxlint --type-aware --quiet src test scripts
+step lint oxlint --type-aware --tsconfig tsconfig.io.json --quiet src test scripts
 step 'unit tests, simulation and house rules' vitest run --project unit --reporter=dot
 exit $failed

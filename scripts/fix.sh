@@ -7,5 +7,5 @@ cd "$root"
 need_npm dev
 need_node
 PATH=$(dirname "$node"):$root/node_modules/.bin:$PATH
-oxlint --type-aware --fix --quiet src test scripts || true
+oxlint --type-aware --tsconfig tsconfig.io.json --fix --quiet src test scripts || true
 biome format --write .
