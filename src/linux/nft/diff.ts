@@ -111,12 +111,12 @@ function elementChange(wanted: NftSet, seen: NftSet | undefined): ElementChange 
   if (seen === wanted || seen?.parts === wanted.parts) return { name, out: [], into: [] };
   const out = new Map<string, Element>();
   const into = new Map<string, Element>();
-  for (const [owner, elements] of wanted.parts) {
-    if (seen?.parts.get(owner) !== elements) for (const element of elements) into.set(elementId(element), element);
-  }
-  for (const [owner, elements] of seen?.parts ?? []) {
-    if (wanted.parts.get(owner) !== elements) for (const element of elements) out.set(elementId(element), element);
-  }
+  const put = (into: Map<string, Element>, elements: readonly Element[] | undefined): void => {
+    for (const element of elements ?? []) into.set(elementId(element), element);
+  };
+  const old = seen?.parts ?? new Map<string, readonly Element[]>();
+  for (const elements of changedParts(wanted.parts, old)) put(into, elements);
+  for (const elements of changedParts(old, wanted.parts)) put(out, elements);
   for (const [id, element] of out) {
     const next = into.get(id);
     if (next && elementValue(next) === elementValue(element)) {
@@ -125,6 +125,21 @@ function elementChange(wanted: NftSet, seen: NftSet | undefined): ElementChange 
     }
   }
   return { name, out: [...out.values()], into: [...into.values()] };
+}
+
+type Parts = NftSet['parts'];
+
+/** Parts that are not the same array in the other. Mostly both have the same owners in the same order: no look-up then. */
+function* changedParts(parts: Parts, others: Parts): Iterable<readonly Element[]> {
+  const beside = others[Symbol.iterator]();
+  let step = beside.next();
+  for (const [owner, elements] of parts) {
+    const pair = step.done ? undefined : step.value;
+    if (pair?.[0] === owner) {
+      step = beside.next();
+      if (pair[1] !== elements) yield elements;
+    } else if (others.get(owner) !== elements) yield elements;
+  }
 }
 
 const elementValue = (element: Element): string =>

@@ -19,6 +19,7 @@ interface Library {
   run(context: Context, text: string): number;
   runFile(context: Context, path: string): number;
   memfd(name: string, flags: number): number;
+  sigmask(how: number, set: Uint8Array, old: Uint8Array | null): number;
 }
 
 let library: Library | undefined;
@@ -38,6 +39,7 @@ function load(): Library {
     setDryRun: lib.func('void nft_ctx_set_dry_run(nft_ctx *ctx, bool dry)'),
     run: lib.func('int nft_run_cmd_from_buffer(nft_ctx *ctx, const char *buf)'),
     runFile: lib.func('int nft_run_cmd_from_filename(nft_ctx *ctx, const char *filename)'),
+    sigmask: koffi.load(null).func('int pthread_sigmask(int how, const uint8_t *set, _Out_ uint8_t *old)'),
     memfd: koffi.load(null).func('int memfd_create(const char *name, unsigned int flags)'),
   };
 }
@@ -57,7 +59,7 @@ export function openNft(): Nft {
   const read = () => ({ output: lib.output(context) ?? '', error: lib.error(context) ?? '' });
   const call = (text: string): string => {
     if (!open) throw new NftError('used after close');
-    const code = lib.run(context, text);
+    const code = withoutSignals(lib, () => lib.run(context, text));
     const { output, error } = read();
     if (code !== 0)
       throw nftError(
@@ -84,6 +86,25 @@ export function openNft(): Nft {
     },
   };
 }
+
+/**
+ * libnftables ends a transaction with a select() that a signal breaks off (SIGCHLD: this process has many children), and then
+ * reports as failed what the kernel has committed. So signals wait, or go to another thread, until the call is over.
+ */
+function withoutSignals(lib: Library, run: () => number): number {
+  const former = new Uint8Array(signalSetBytes);
+  lib.sigmask(SIG_SETMASK, allSignals, former);
+  try {
+    return run();
+  } finally {
+    lib.sigmask(SIG_SETMASK, former, null);
+  }
+}
+
+const SIG_SETMASK = 2;
+/** sizeof(sigset_t) in glibc and musl */
+const signalSetBytes = 128;
+const allSignals = new Uint8Array(signalSetBytes).fill(255);
 
 /**
  * Of a buffer libnftables tells neither the line nor its number, of a file it does. So a refused transaction is asked

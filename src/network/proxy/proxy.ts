@@ -7,7 +7,7 @@
 //   local-*    the same for clients from outside, of Services with externalTrafficPolicy Local
 import type { EndpointSlice, Service } from '../../api/types.ts';
 import { rule } from '../../linux/nft/nft.ts';
-import type { Chain, DataType, Element, Field, NftSet, Rule, Statement } from '../../linux/nft/nft.ts';
+import type { Chain, DataType, Element, Field, Rule, Statement } from '../../linux/nft/nft.ts';
 import { keepSourceMark, selfSet } from '../hooks.ts';
 import type { Part } from '../hooks.ts';
 import { compileService, isProxied, noEndpointsChain, pickChain, pickLocalChain } from './fragment.ts';
@@ -26,21 +26,31 @@ const frontendKey: readonly Field[] = ['ip daddr', 'meta l4proto', 'th dport'];
 const frontendType: readonly DataType[] = ['ipv4_addr', 'inet_proto', 'inet_service'];
 
 export function compileProxy(input: ProxyInput): Part {
-  const fragments = compileFragments(input);
-  const sizes = numbers(fragments, ({ sizes }) => sizes);
-  const localSizes = numbers(fragments, ({ localSizes }) => localSizes);
+  const { parts, sizes, localSizes } = compileParts(input);
+  const frontends = { key: frontendType, flags: [] };
+  const endpoints = {
+    key: [...frontendType, 'mark' as const],
+    data: ['ipv4_addr', 'inet_service'] as const,
+    flags: [],
+  };
   return {
     sets: [
-      proxySet('services', 'vmap', fragments, ({ services }) => services),
-      proxySet('endpoints', 'map', fragments, ({ endpoints }) => endpoints),
-      proxySet('local-services', 'vmap', fragments, ({ localServices }) => localServices),
-      proxySet('local-endpoints', 'map', fragments, ({ localEndpoints }) => localEndpoints),
-      proxySet('lb-restricted', 'set', fragments, ({ lbRestricted }) => lbRestricted),
-      proxySet('lb-allowed', 'set', fragments, ({ lbAllowed }) => lbAllowed),
+      { kind: 'vmap', name: 'services', ...frontends, parts: parts.services },
+      { kind: 'map', name: 'endpoints', ...endpoints, parts: parts.endpoints },
+      { kind: 'vmap', name: 'local-services', ...frontends, parts: parts.localServices },
+      { kind: 'map', name: 'local-endpoints', ...endpoints, parts: parts.localEndpoints },
+      { kind: 'set', name: 'lb-restricted', ...frontends, parts: parts.lbRestricted },
+      {
+        kind: 'set',
+        name: 'lb-allowed',
+        key: [...frontendType, 'ipv4_addr'],
+        flags: ['interval'],
+        parts: parts.lbAllowed,
+      },
     ],
     chains: [
-      ...sizes.map((size): Chain => ({ name: pickChain(size), rules: [rule(pick('endpoints', size))] })),
-      ...localSizes.map(
+      ...inOrder(sizes).map((size): Chain => ({ name: pickChain(size), rules: [rule(pick('endpoints', size))] })),
+      ...inOrder(localSizes).map(
         (size): Chain => ({
           name: pickLocalChain(size),
           rules: [rule([{ kind: 'set ct mark', mark: keepSourceMark }, ...pick('local-endpoints', size)])],
@@ -126,45 +136,64 @@ function sourceRules({ node, podNetwork, serviceNetwork }: ProxyInput): Rule[] {
   ];
 }
 
-/** fragments by Service, 'namespace/name' */
-type Fragments = ReadonlyMap<string, Fragment>;
-
 /**
  * What a Service compiled to last time, good while it, its slices and the node are the same objects. Objects of a cache are
  * never changed, so identity is equality; the same fragment gives the same part, which the diff then passes over.
  */
 const memo = new WeakMap<Service, { node: string; slices: readonly EndpointSlice[]; fragment: Fragment }>();
 
-function compileFragments({ node, services, slices }: ProxyInput): Fragments {
+const mapNames = ['services', 'endpoints', 'localServices', 'localEndpoints', 'lbRestricted', 'lbAllowed'] as const;
+
+/** The fragments of all Services together. */
+interface Parts {
+  /** by map, then by Service ('namespace/name') */
+  readonly parts: Readonly<Record<(typeof mapNames)[number], Map<string, readonly Element[]>>>;
+  readonly sizes: Set<number>;
+  readonly localSizes: Set<number>;
+  /** Two Services ask for one address and port. */
+  clash: boolean;
+}
+
+function compileParts({ node, services, slices }: ProxyInput): Parts {
   const proxied = services.filter(isProxied);
   const bySlices = groupSlices(slices);
   const first = assemble(proxied, bySlices, node);
-  if (!first.clash) return first.fragments;
-  // Two Services ask for one externalIP and port: the older one has it, whatever the order of the list.
-  return assemble([...proxied].sort(olderFirst), bySlices, node).fragments;
+  // An externalIP is allocated by nobody: the older Service has it, whatever the order of the list.
+  return first.clash ? assemble([...proxied].sort(olderFirst), bySlices, node) : first;
 }
 
 function assemble(
   services: readonly Service[],
   bySlices: ReadonlyMap<string, readonly EndpointSlice[]>,
   node: ProxyNode,
-): { fragments: Fragments; clash: boolean } {
-  const fragments = new Map<string, Fragment>();
+): Parts {
+  const all: Parts = { parts: emptyParts(), sizes: new Set(), localSizes: new Set(), clash: false };
+  const nodeText = `${node.name} ${node.ips.join()}`;
   const taken = new Set<string>();
-  let clash = false;
   for (const service of services) {
     const name = `${service.metadata.namespace}/${service.metadata.name}`;
     const own = bySlices.get(name) ?? [];
-    let fragment = compileAlone(service, own, node);
+    let fragment = compileAlone(service, own, node, nodeText);
     if (fragment.frontends.some((frontend) => taken.has(frontend))) {
-      clash = true;
+      all.clash = true;
       fragment = compileService(service, own, node, taken);
     }
     for (const frontend of fragment.frontends) taken.add(frontend);
-    fragments.set(name, fragment);
+    for (const map of mapNames) if (fragment[map].length > 0) all.parts[map].set(name, fragment[map]);
+    for (const size of fragment.sizes) all.sizes.add(size);
+    for (const size of fragment.localSizes) all.localSizes.add(size);
   }
-  return { fragments, clash };
+  return all;
 }
+
+const emptyParts = (): Parts['parts'] => ({
+  services: new Map(),
+  endpoints: new Map(),
+  localServices: new Map(),
+  localEndpoints: new Map(),
+  lbRestricted: new Map(),
+  lbAllowed: new Map(),
+});
 
 const olderFirst = ({ metadata: a }: Service, { metadata: b }: Service): number =>
   a.creationTimestamp === b.creationTimestamp
@@ -173,8 +202,7 @@ const olderFirst = ({ metadata: a }: Service, { metadata: b }: Service): number 
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function compileAlone(service: Service, slices: readonly EndpointSlice[], node: ProxyNode): Fragment {
-  const nodeText = `${node.name} ${node.ips.join()}`;
+function compileAlone(service: Service, slices: readonly EndpointSlice[], node: ProxyNode, nodeText: string): Fragment {
   const known = memo.get(service);
   if (known && known.node === nodeText && sameItems(known.slices, slices)) return known.fragment;
   const fragment = compileService(service, slices, node, nothingTaken);
@@ -200,24 +228,4 @@ function groupSlices(slices: readonly EndpointSlice[]): Map<string, EndpointSlic
   return groups;
 }
 
-function proxySet(
-  name: string,
-  kind: NftSet['kind'],
-  fragments: Fragments,
-  elements: (fragment: Fragment) => readonly Element[],
-): NftSet {
-  const parts = new Map<string, readonly Element[]>();
-  for (const [service, fragment] of fragments) {
-    const part = elements(fragment);
-    if (part.length > 0) parts.set(service, part);
-  }
-  if (name === 'lb-allowed') return { kind, name, key: [...frontendType, 'ipv4_addr'], flags: ['interval'], parts };
-  if (kind !== 'map') return { kind, name, key: frontendType, flags: [], parts };
-  return { kind, name, key: [...frontendType, 'mark'], data: ['ipv4_addr', 'inet_service'], flags: [], parts };
-}
-
-function numbers(fragments: Fragments, of: (fragment: Fragment) => readonly number[]): number[] {
-  const found = new Set<number>();
-  for (const fragment of fragments.values()) for (const n of of(fragment)) found.add(n);
-  return [...found].sort((a, b) => a - b);
-}
+const inOrder = (numbers: ReadonlySet<number>): number[] => [...numbers].sort((a, b) => a - b);
