@@ -22,6 +22,10 @@ export function fakeCluster(...objects: readonly unknown[]): FakeCluster {
   const tables = new Map<Kind, Objects>();
   const events: string[] = [];
   let revision = 0;
+  /** How often a name was deleted: an object made anew under it is another one. */
+  const deleted = new Map<string, number>();
+  const nameOf = (kind: string, o: { namespace?: string; name: string }): string =>
+    `${kind}/${o.namespace ?? ''}/${o.name}`;
   const table = (kind: Kind): Objects => {
     let found = tables.get(kind);
     if (!found) tables.set(kind, (found = new Objects(kind)));
@@ -30,8 +34,9 @@ export function fakeCluster(...objects: readonly unknown[]): FakeCluster {
   const store = (object: Loose): void => {
     revision++;
     const old = table(object.kind).get(object.metadata.namespace, object.metadata.name);
+    const lives = deleted.get(nameOf(object.kind, object.metadata));
     const metadata = {
-      uid: old?.metadata.uid ?? `uid-${object.metadata.name}`,
+      uid: old?.metadata.uid ?? `uid-${object.metadata.name}${lives === undefined ? '' : `-${lives}`}`,
       creationTimestamp: old?.metadata.creationTimestamp ?? rfc3339(cluster.nowMs),
       generation: 1,
       ...object.metadata,
@@ -80,8 +85,11 @@ export function fakeCluster(...objects: readonly unknown[]): FakeCluster {
         return store(change.object as unknown as Loose);
       case 'patch':
         return store(merge(get(change.kind, change.namespace, change.name), change.patch) as Loose);
-      case 'delete':
+      case 'delete': {
+        const key = nameOf(change.kind, change);
+        deleted.set(key, (deleted.get(key) ?? 0) + 1);
         table(change.kind).remove(get(change.kind, change.namespace, change.name), Number.POSITIVE_INFINITY);
+      }
     }
   }
 

@@ -125,7 +125,7 @@ function placeReplica(c: Context, ordinal: number, pod: Pod | undefined, changes
   return healthy === undefined || healthy > c.nowMs;
 }
 
-/** Numbers below the partition (or not yet reached by the update) keep the current revision. */
+/** Numbers below the partition keep the current revision; where none is set, those that the update has not reached. */
 function revisionFor(c: Context, ordinal: number): Revision {
   const { updateStrategy: strategy, replicas = 1 } = c.set.spec;
   if (strategy?.type === 'OnDelete') return c.revisions.update;
