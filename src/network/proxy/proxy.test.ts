@@ -148,6 +148,20 @@ describe('a Service', () => {
     ]);
   });
 
+  it('with internalTrafficPolicy Local takes endpoints of the node, and drops where there are only others', () => {
+    const local = service('web', {
+      clusterIP: '10.96.0.20',
+      internalTrafficPolicy: 'Local',
+      ports: [{ port: 80, protocol: 'TCP' }],
+    });
+    const [here, there] = [ready('10.244.0.1'), ready('10.244.1.1', 'node-2')];
+    expect(elements([local], [slice('web', http, [here, there])])[1]).toBe(
+      'endpoints { 10.96.0.20 . tcp . 80 . 0 : 10.244.0.1 . 8080 }',
+    );
+    expect(elements([local], [slice('web', http, [there])])).toEqual(['services { 10.96.0.20 . tcp . 80 : drop }']);
+    expect(elements([local], [])).toEqual(['services { 10.96.0.20 . tcp . 80 : goto no-endpoints }']);
+  });
+
   it('gets the external address that an older Service has not, whatever the order', () => {
     const older = service('b-older', { clusterIP: '10.96.0.21', externalIPs: ['192.0.2.1'], ports: [{ port: 80 }] });
     const newer = service('a-newer', { clusterIP: '10.96.0.22', externalIPs: ['192.0.2.1'], ports: [{ port: 80 }] });
