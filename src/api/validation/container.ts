@@ -12,6 +12,7 @@ export interface ContainerContext {
   readonly volumes: readonly core.Volume[];
   readonly graceSeconds: number;
   readonly hostNetwork: boolean;
+  readonly hostUsers: boolean;
 }
 
 export const PROTOCOLS: readonly string[] = ['SCTP', 'TCP', 'UDP'];
@@ -127,7 +128,24 @@ export function* idErrors(field: string, ids: Readonly<Record<string, unknown>>)
   }
 }
 
-function* securityErrors(field: string, context: core.SecurityContext): Errors {
+/** Of a pod's or a container's securityContext. */
+export function* seccompErrors(field: string, profile: core.SeccompProfile | undefined): Errors {
+  if (profile && !profile.type) yield required(`${field}.seccompProfile.type`);
+}
+
+const PROC_MOUNTS = ['Default', 'Unmasked'];
+
+function* securityErrors(field: string, context: core.SecurityContext, hostUsers: boolean): Errors {
+  const { procMount } = context;
+  if (procMount !== undefined) {
+    const at = `${field}.procMount`;
+    if (!PROC_MOUNTS.includes(procMount)) yield notSupported(at, procMount, PROC_MOUNTS);
+    // Root of the machine could then write to the machine's own settings.
+    if (procMount === 'Unmasked' && hostUsers) {
+      yield invalidValue(at, procMount, '`hostUsers` must be false to use `Unmasked`');
+    }
+  }
+  yield* seccompErrors(field, context.seccompProfile);
   yield* idErrors(field, context as Readonly<Record<string, unknown>>);
   if (context.allowPrivilegeEscalation === false) {
     const clash = (what: string) =>
@@ -161,7 +179,8 @@ export function* containerErrors(field: string, container: core.Container, conte
   yield* mountErrors(`${field}.volumeMounts`, container, context.volumes);
   yield* choiceErrors(`${field}.imagePullPolicy`, imagePullPolicy, PULL_POLICIES);
   yield* resourceErrors(`${field}.resources`, container.resources ?? {});
-  if (container.securityContext) yield* securityErrors(`${field}.securityContext`, container.securityContext);
+  if (container.securityContext)
+    yield* securityErrors(`${field}.securityContext`, container.securityContext, context.hostUsers);
   const { graceSeconds } = context;
   yield* lifecycleErrors(`${field}.lifecycle`, container.lifecycle, graceSeconds);
   yield* probeErrors(`${field}.livenessProbe`, container.livenessProbe, 'liveness', graceSeconds);

@@ -164,6 +164,35 @@ describe('Pod', () => {
       ],
     ],
     [
+      pod({}, { securityContext: { procMount: 'Unmasked' } }),
+      [`${C}.securityContext.procMount: Invalid value: "Unmasked": \`hostUsers\` must be false to use \`Unmasked\``],
+    ],
+    [pod({ securityContext: { seccompProfile: {} } }), ['spec.securityContext.seccompProfile.type: Required value']],
+    [
+      pod({ securityContext: { fsGroup: -1, fsGroupChangePolicy: 'Never' } }),
+      [
+        'spec.securityContext.fsGroup: Invalid value: -1: must be between 0 and 2147483647, inclusive',
+        'spec.securityContext.fsGroupChangePolicy: Unsupported value: "Never": supported values: "Always", "OnRootMismatch"',
+      ],
+    ],
+    [
+      pod({
+        securityContext: {
+          sysctls: [
+            { name: 'net.ipv4/tcp_x', value: '1' },
+            { name: '-', value: '1' },
+          ],
+        },
+      }),
+      [
+        'spec.securityContext.sysctls[1].name: Invalid value: "-": must have at most 253 characters and match regex ([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?',
+      ],
+    ],
+    [
+      pod({ preemptionPolicy: 'Ask' }),
+      ['spec.preemptionPolicy: Unsupported value: "Ask": supported values: "Never", "PreemptLowerPriority"'],
+    ],
+    [
       pod({ restartPolicy: 'Perhaps' }),
       ['spec.restartPolicy: Unsupported value: "Perhaps": supported values: "Always", "Never", "OnFailure"'],
     ],

@@ -1,6 +1,6 @@
 // The spec of a pod or of a template.
 import type { core } from '../types.ts';
-import { containerErrors, idErrors, initContainerErrors } from './container.ts';
+import { containerErrors, idErrors, initContainerErrors, seccompErrors } from './container.ts';
 import {
   duplicate,
   type Errors,
@@ -26,6 +26,7 @@ function* containersErrors(field: string, spec: core.PodSpec): Errors {
     volumes: spec.volumes ?? [],
     graceSeconds: spec.terminationGracePeriodSeconds ?? 30,
     hostNetwork: spec.hostNetwork === true,
+    hostUsers: spec.hostUsers !== false,
   };
   const names = new Set<string>();
   const containers = spec.containers ?? [];
@@ -119,6 +120,27 @@ function* identityErrors(field: string, spec: core.PodSpec): Errors {
   }
 }
 
+const PREEMPTION_POLICIES = ['Never', 'PreemptLowerPriority'];
+const FS_GROUP_POLICIES = ['Always', 'OnRootMismatch'];
+
+function* securityErrors(field: string, context: core.PodSecurityContext): Errors {
+  yield* idErrors(field, context as Readonly<Record<string, unknown>>);
+  yield* seccompErrors(field, context.seccompProfile);
+  const policy = context.fsGroupChangePolicy;
+  if (policy !== undefined && !FS_GROUP_POLICIES.includes(policy)) {
+    yield notSupported(`${field}.fsGroupChangePolicy`, policy, FS_GROUP_POLICIES);
+  }
+  for (const [index, { name = '' }] of (context.sysctls ?? []).entries()) {
+    const at = `${field}.sysctls[${index}].name`;
+    if (name === '') yield required(at);
+    else if (!SYSCTL.test(name)) {
+      yield invalidValue(at, name, `must have at most 253 characters and match regex ${SYSCTL.source.slice(1, -1)}`);
+    }
+  }
+}
+
+const SYSCTL = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/;
+
 /** field is 'spec' for a pod, 'spec.template.spec' for a template. */
 export function* podSpecErrors(field: string, spec: core.PodSpec): Errors {
   yield* volumeErrors(`${field}.volumes`, spec.volumes ?? []);
@@ -129,7 +151,11 @@ export function* podSpecErrors(field: string, spec: core.PodSpec): Errors {
   }
   yield* dnsErrors(field, spec);
   if (spec.securityContext) {
-    yield* idErrors(`${field}.securityContext`, spec.securityContext as Readonly<Record<string, unknown>>);
+    yield* securityErrors(`${field}.securityContext`, spec.securityContext);
+  }
+  const { preemptionPolicy } = spec;
+  if (preemptionPolicy && !PREEMPTION_POLICIES.includes(preemptionPolicy)) {
+    yield notSupported(`${field}.preemptionPolicy`, preemptionPolicy, PREEMPTION_POLICIES);
   }
   yield* nonNegative(`${field}.terminationGracePeriodSeconds`, spec.terminationGracePeriodSeconds);
   const deadline = spec.activeDeadlineSeconds;

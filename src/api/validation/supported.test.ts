@@ -61,7 +61,7 @@ const ACTED_ON: Readonly<Record<string, string>> = {
   'core.v1.KeyToPath': 'key mode path',
   'core.v1.DownwardAPIVolumeSource': 'defaultMode items',
   'core.v1.DownwardAPIVolumeFile': 'fieldRef mode path resourceFieldRef',
-  'core.v1.EmptyDirVolumeSource': 'sizeLimit',
+  'core.v1.EmptyDirVolumeSource': '',
   'core.v1.HostPathVolumeSource': 'path type',
   'core.v1.ProjectedVolumeSource': 'defaultMode sources',
   'core.v1.VolumeProjection': 'configMap downwardAPI secret',
@@ -189,6 +189,14 @@ describe('refusals', () => {
       { spec: { volumes: [{ projected: { sources: [{ configMap: {} }, { serviceAccountToken: {} }] } }] } },
       [
         'spec.volumes[0].projected.sources[1].serviceAccountToken: Forbidden: podlan does not support projected volumes of type serviceAccountToken yet',
+      ],
+    ],
+    ['Pod', { spec: { volumes: [{ emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }] } }, []],
+    [
+      'Pod',
+      { spec: { volumes: [{ emptyDir: { sizeLimit: '1Mi' } }] } },
+      [
+        'spec.volumes[0].emptyDir.sizeLimit: Unsupported value: "1Mi": podlan does not support size limits of volumes on disk yet',
       ],
     ],
     ['Pod', { spec: { priorityClassName: 'system-node-critical', priority: 2000001000 } }, []],

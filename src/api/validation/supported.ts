@@ -109,6 +109,11 @@ export const POD_SPEC: readonly UnsupportedRow[] = [
     refuses: present,
   })),
   { path: 'volumes[*].emptyDir.medium', what: 'huge pages', refuses: isNot('Memory') },
+  {
+    path: 'volumes[*].emptyDir.sizeLimit',
+    what: 'size limits of volumes on disk',
+    refuses: (value, emptyDir) => isSet(value) && emptyDir['medium'] !== 'Memory',
+  },
   { path: 'containers[*].restartPolicy', what: 'restart policies of single containers' },
   {
     path: 'initContainers[*].restartPolicy',
