@@ -1,10 +1,11 @@
 // Everything under a path that is not a resource: discovery, OpenAPI, version, health, metrics.
 import type { ApiRequest, ApiResponse } from '../api/http.ts';
-import { openapiV3 } from '../api/openapi.ts';
 import type { Context } from './context.ts';
 import { aggregated, apiGroupList, apiVersions, groupVersions, oneGroup, resourceList } from './discovery.ts';
 import type { Metrics } from './metrics.ts';
 import { parseMediaTypes } from './negotiate.ts';
+import { createOpenApi, type OpenApi } from './openapi/documents.ts';
+import { protobufType } from './openapi/gnostic.ts';
 import { baseHeaders } from './render.ts';
 
 const encoder = new TextEncoder();
@@ -39,41 +40,25 @@ const text = (value: string, code = 200): ApiResponse => ({
   body: encoder.encode(value),
 });
 
-/** FNV-1a over the text, twice with different starts: tells documents apart, and guards nothing. */
-function hash(content: string): string {
-  const run = (seed: number): string => {
-    let h = seed;
-    for (let i = 0; i < content.length; i += 1) h = Math.imul(h ^ content.charCodeAt(i), 0x01000193);
-    return (h >>> 0).toString(16).padStart(8, '0');
-  };
-  return `${run(0x811c9dc5)}${run(0x1b873593)}`.toUpperCase();
-}
+const v3Prefix = '/openapi/v3/';
 
-interface OpenApiDocument {
-  readonly bytes: Uint8Array;
-  readonly hash: string;
-}
-
-/** Documents by 'apis/apps/v1'; each is made when it is first asked for, and lasts as long as the program. */
-function openApiDocuments(): { get(path: string): OpenApiDocument | undefined; index(): unknown } {
-  const made = new Map<string, OpenApiDocument>();
-  const all = groupVersions();
-  const get = (path: string): OpenApiDocument | undefined => {
-    const known = made.get(path);
-    if (known) return known;
-    const gv = all.find((v) => v.path === path);
-    if (!gv) return undefined;
-    const content = JSON.stringify(openapiV3(gv.group, gv.version));
-    const document = { bytes: encoder.encode(content), hash: hash(content) };
-    made.set(path, document);
-    return document;
-  };
-  const index = (): unknown => ({
-    paths: Object.fromEntries(
-      all.map(({ path }) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${get(path)?.hash}` }]),
-    ),
-  });
-  return { get, index };
+/** undefined: no such document. */
+function openApiAnswer(openApi: OpenApi, request: ApiRequest, path: string): ApiResponse | undefined {
+  if (path === '/openapi/v3') return json(openApi.index());
+  if (path === '/openapi/v2') {
+    // Clients have called this type by two names.
+    const protobuf = /com\.github\.proto-openapi\.spec\.v2[.@]v1\.0\+protobuf/.test(request.headers.accept ?? '');
+    const type = protobuf ? protobufType : 'application/json';
+    const body = openApi.v2(protobuf ? 'protobuf' : 'json');
+    return { code: 200, headers: { ...baseHeaders, 'content-type': type, vary: 'Accept' }, body };
+  }
+  const document = path.startsWith(v3Prefix) ? openApi.get(path.slice(v3Prefix.length)) : undefined;
+  if (!document) return undefined;
+  // An address with the right hash never changes its content: clients keep it on their disks.
+  const forever = request.query.get('hash') === document.hash;
+  const cache = { 'cache-control': forever ? 'public, max-age=31536000, immutable' : 'no-cache, private' };
+  const headers = { 'content-type': 'application/json', etag: `"${document.hash}"`, ...cache };
+  return { code: 200, headers, body: document.bytes };
 }
 
 /** kubectl asks for v2, older ones for v2beta1; undefined: the plain documents. */
@@ -88,6 +73,18 @@ function aggregatedVersion(accept: string | undefined): string | undefined {
   return undefined;
 }
 
+/**
+ * There are none, and the group is not in discovery; but kubectl reads this list before it says of a kind that it is
+ * unknown, and with a 404 here it says something else.
+ */
+const customResources = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+const noCustomResources = {
+  kind: 'CustomResourceDefinitionList',
+  apiVersion: 'apiextensions.k8s.io/v1',
+  metadata: { resourceVersion: '1' },
+  items: [],
+};
+
 const healthChecks = ['ping', 'etcd', 'watch-cache'];
 
 function health(name: string, verbose: boolean): ApiResponse {
@@ -99,7 +96,7 @@ function health(name: string, verbose: boolean): ApiResponse {
 export type Documents = (request: ApiRequest) => ApiResponse | undefined;
 
 export function createDocuments(ctx: Context, metrics: Metrics): Documents {
-  const openApi = openApiDocuments();
+  const openApi = createOpenApi();
   const discovery = (path: string, host: string): unknown => {
     const parts = path.split('/').slice(1);
     if (path === '/api') return apiVersions(host);
@@ -118,19 +115,8 @@ export function createDocuments(ctx: Context, metrics: Metrics): Documents {
       return health(check[1] ?? '', request.query.has('verbose'));
     }
     if (path === '/metrics') return text(metrics.text(ctx));
-    if (path === '/openapi/v3') return json(openApi.index());
-    if (path.startsWith('/openapi/v3/')) {
-      const document = openApi.get(path.slice('/openapi/v3/'.length));
-      if (!document) return undefined;
-      // An address with the right hash never changes its content: clients keep it on their disks.
-      const forever = request.query.get('hash') === document.hash;
-      const cache = { 'cache-control': forever ? 'public, max-age=31536000, immutable' : 'no-cache, private' };
-      return {
-        code: 200,
-        headers: { 'content-type': 'application/json', etag: `"${document.hash}"`, ...cache },
-        body: document.bytes,
-      };
-    }
+    if (path === customResources) return json(noCustomResources);
+    if (path.startsWith('/openapi/')) return openApiAnswer(openApi, request, path);
     if (path === '/') {
       const paths = [
         '/api',
@@ -138,6 +124,7 @@ export function createDocuments(ctx: Context, metrics: Metrics): Documents {
         '/healthz',
         '/livez',
         '/metrics',
+        '/openapi/v2',
         '/openapi/v3',
         '/readyz',
         '/version',

@@ -92,6 +92,18 @@ describe('the surface', () => {
     expect(document.body['openapi']).toMatch(/^3\./);
     expect(document.headers['cache-control']).toContain('immutable');
     expect((await s.call('GET', '/openapi/v3/apis/nope/v1')).code).toBe(404);
+    const v2 = await s.call('GET', '/openapi/v2');
+    type Definitions = Record<string, { properties: Record<string, unknown> } | undefined>;
+    const podSpec = (v2.body['definitions'] as Definitions)['io.k8s.api.core.v1.PodSpec'];
+    expect(podSpec?.properties['containers']).toMatchObject({
+      items: { $ref: '#/definitions/io.k8s.api.core.v1.Container' },
+      'x-kubernetes-patch-merge-key': 'name',
+    });
+    // What kubectl up to 1.27 or so asks for: it begins with the field `swagger`.
+    const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+    const protobuf = await s.call('GET', '/openapi/v2', undefined, { accept });
+    expect(protobuf.headers['content-type']).toBe('application/com.github.proto-openapi.spec.v2.v1.0+protobuf');
+    expect((protobuf.body['text'] as string).slice(0, 5)).toBe('\n\u00032.0');
   });
 });
 
