@@ -183,49 +183,62 @@ const POD_SPECS: { readonly [K in Kind]?: string } = {
   StatefulSet: 'spec.template.spec',
 };
 
-interface Found {
-  readonly field: string;
-  readonly value: unknown;
-  readonly owner: Readonly<Record<string, unknown>>;
+/** Rows by the parts of their paths: an object is walked once, and only where it has something. */
+interface RowTree {
+  readonly rows: UnsupportedRow[];
+  readonly below: Map<string, RowTree>;
 }
 
-/** Every place that a path leads to, with [*] spelled out. */
-function* places(value: unknown, path: readonly string[], field: string): Generator<Found> {
-  const [part = '', ...rest] = path;
-  if (typeof value !== 'object' || value === null) return;
-  const owner = value as Readonly<Record<string, unknown>>;
-  const name = part.replace('[*]', '');
-  const child = owner[name];
-  const at = field === '' ? name : `${field}.${name}`;
-  const children = part.endsWith('[*]') && Array.isArray(child) ? [...child.entries()] : undefined;
-  if (!children) {
-    if (rest.length === 0) yield { field: at, value: child, owner };
-    else yield* places(child, rest, at);
-    return;
+function treeOf(rows: readonly UnsupportedRow[]): RowTree {
+  const root: RowTree = { rows: [], below: new Map() };
+  for (const row of rows) {
+    let at = root;
+    for (const part of row.path.split('.')) {
+      const next = at.below.get(part) ?? { rows: [], below: new Map<string, RowTree>() };
+      at.below.set(part, next);
+      at = next;
+    }
+    at.rows.push(row);
   }
-  for (const [index, element] of children) {
-    if (rest.length === 0) yield { field: `${at}[${index}]`, value: element, owner };
-    else yield* places(element, rest, `${at}[${index}]`);
-  }
+  return root;
 }
 
-function* rowErrors(object: unknown, rows: readonly UnsupportedRow[], field: string): Errors {
-  for (const { path, what, refuses = isSet } of rows) {
-    for (const { field: at, value, owner } of places(object, path.split('.'), field)) {
-      if (!refuses(value, owner)) continue;
-      const detail = `podlan does not support ${what} yet`;
-      const error: FieldError =
-        typeof value === 'string'
-          ? { type: 'FieldValueNotSupported', field: at, badValue: value, detail }
-          : { type: 'FieldValueForbidden', field: at, detail };
-      yield error;
+const TREES = new Map<Kind, RowTree>();
+
+function treeFor(kind: Kind): RowTree {
+  const known = TREES.get(kind);
+  if (known) return known;
+  const podSpec = POD_SPECS[kind];
+  const podRows = podSpec === undefined ? [] : below(podSpec, POD_SPEC);
+  const tree = treeOf([...(OBJECTS[kind] ?? []), ...podRows]);
+  TREES.set(kind, tree);
+  return tree;
+}
+
+function refusal(field: string, value: unknown, what: string): FieldError {
+  const detail = `podlan does not support ${what} yet`;
+  return typeof value === 'string'
+    ? { type: 'FieldValueNotSupported', field, badValue: value, detail }
+    : { type: 'FieldValueForbidden', field, detail };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
+
+function* walk(owner: Fields, tree: RowTree, path: string): Errors {
+  for (const [part, child] of tree.below) {
+    const name = part.endsWith('[*]') ? part.slice(0, -3) : part;
+    const value = owner[name];
+    if (value === undefined) continue;
+    const field = path === '' ? name : `${path}.${name}`;
+    const places: Iterable<readonly [string, unknown]> =
+      name === part ? [[field, value]] : Array.isArray(value) ? value.map((v, i) => [`${field}[${i}]`, v]) : [];
+    for (const [at, found] of places) {
+      for (const { what, refuses = isSet } of child.rows) if (refuses(found, owner)) yield refusal(at, found, what);
+      if (isFields(found)) yield* walk(found, child, at);
     }
   }
 }
 
-export function* unsupportedErrors(kind: Kind, object: KubeObject): Errors {
-  yield* rowErrors(object, OBJECTS[kind] ?? [], '');
-  const podSpec = POD_SPECS[kind];
-  if (podSpec === undefined) return;
-  for (const { value, field } of places(object, podSpec.split('.'), '')) yield* rowErrors(value, POD_SPEC, field);
-}
+export const unsupportedErrors = (kind: Kind, object: KubeObject): Errors =>
+  walk(object as unknown as Fields, treeFor(kind), '');
