@@ -14,6 +14,7 @@ export function fakeMounts(): FakeMounts {
     overlay: (target, overlay) => void table.set(target, `overlay ${overlayOptions(overlay)}`),
     tmpfs: (target, options) => void table.set(target, `tmpfs mode=${options.mode ?? '0755'}`),
     unmount: (target) => void table.delete(target),
+    isMounted: (target) => table.has(target),
     unmountBelow: (dir) => {
       for (const target of table.keys()) if (target === dir || target.startsWith(`${dir}/`)) table.delete(target);
     },

@@ -78,4 +78,5 @@ export const kernelMounts: Mounts = {
   tmpfs: mountTmpfs,
   unmount: (target) => void unmount(target),
   unmountBelow,
+  isMounted: (target) => mountsBelow(readFileSync('/proc/self/mountinfo', 'utf8'), target).includes(target),
 };

@@ -40,4 +40,5 @@ export interface Mounts {
   unmount(target: string): void;
   /** Everything at and below. */
   unmountBelow(dir: string): void;
+  isMounted(target: string): boolean;
 }
