@@ -121,7 +121,8 @@ class Loop {
         await this.#execute(key, change);
       }
       this.#queue.done(key, this.#env.nowMs());
-      if (plan.requeueAt !== undefined) this.#queue.addAt(key, plan.requeueAt);
+      // An appointment in the past would make a loop that never lets go.
+      if (plan.requeueAt !== undefined) this.#queue.addAt(key, Math.max(plan.requeueAt, this.#env.nowMs() + 1));
     } catch (e) {
       const delayMs = this.#queue.failed(key, this.#env.nowMs());
       const behind = isConflict(e) || isNotFound(e) || isAlreadyExists(e);

@@ -132,12 +132,29 @@ export function single(w: World): string[] {
   return names.filter((name, i) => names.indexOf(name) !== i).map((name) => `${name} runs twice`);
 }
 
-/** Pods that a Deployment may not fall below while it updates. */
-export function tooFew(w: World, namespace: string, name: string): string[] {
+/** What a Deployment keeps to at every moment while it updates: never too few ready pods, never too many in all. */
+export function outOfBounds(w: World, namespace: string, name: string): string[] {
   const d = w.seen.get('Deployment', namespace, name);
   if (!d) return [];
   const wanted = d.spec.replicas ?? 1;
-  const least = wanted - intOrPercent(d.spec.strategy?.rollingUpdate?.maxUnavailable ?? '25%', wanted, false);
-  const ready = podsOfDeployment(w.seen, d.metadata.uid).filter((p) => isActive(p) && isReady(p)).length;
-  return ready < least ? [`${name} has ${ready} ready pods at ${w.clock.nowMs()}, needs ${least}`] : [];
+  const rolling = d.spec.strategy?.rollingUpdate;
+  const least = wanted - intOrPercent(rolling?.maxUnavailable ?? '25%', wanted, false);
+  const most = wanted + intOrPercent(rolling?.maxSurge ?? '25%', wanted, true);
+  const active = podsOfDeployment(w.seen, d.metadata.uid).filter(isActive);
+  const ready = active.filter(isReady).length;
+  const found: string[] = [];
+  if (ready < least) found.push(`${name} has ${ready} ready pods at ${w.clock.nowMs()}, needs ${least}`);
+  if (active.length > most) found.push(`${name} has ${active.length} pods at ${w.clock.nowMs()}, may have ${most}`);
+  return found;
 }
+
+/** No address stands twice in the slices of one Service. */
+export const toldTwice = (w: World): string[] =>
+  w.seen.list('Service').flatMap((service) => {
+    const all = w.seen
+      .owned('EndpointSlice', service.metadata.uid)
+      .flatMap((s) => s.endpoints.flatMap((e) => e.addresses));
+    return new Set(all).size === all.length
+      ? []
+      : [`${service.metadata.name} has an address twice at ${w.clock.nowMs()}: ${all.join()}`];
+  });

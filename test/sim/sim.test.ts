@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deployment, service, statefulSet } from './objects.ts';
-import { single, tooFew, violations } from './invariants.ts';
+import { outOfBounds, single, toldTwice, violations } from './invariants.ts';
 import { createWorld, type World } from './world.ts';
 
 /** More seeds: SIM_SEEDS=200 vitest run --project unit test/sim. */
@@ -50,9 +50,9 @@ describe('the whole control plane', () => {
   it.each(seeds)('brings up, updates and scales without a gap (seed %i)', async (seed) => {
     await play(seed, async (w, wrong) => {
       await applyAll(w);
-      await w.clock.run(8_000);
+      await w.clock.run(8_000, () => void wrong.push(...single(w), ...toldTwice(w)));
       wrong.push(...violations(w));
-      const check = (): void => void wrong.push(...tooFew(w, 'my-app', 'web'), ...single(w));
+      const check = (): void => void wrong.push(...outOfBounds(w, 'my-app', 'web'), ...single(w), ...toldTwice(w));
       await update(w, 'Deployment', 'web', image('app:2'));
       await update(w, 'StatefulSet', 'db', image('db:2'));
       await w.clock.run(12_000, check);
@@ -99,13 +99,14 @@ describe('the whole control plane', () => {
       const before = new Set(w.seen.podsOn('node-2').map((p) => p.status?.podIP));
       expect(before.size).toBeGreaterThan(0);
       w.kubelets[1]?.die();
-      await w.clock.run(6_000);
-      // The Services forget it first.
+      // The Services forget it first, before its pods are evicted.
+      await w.clock.run(3_080);
+      expect(w.seen.podsOn('node-2').filter((p) => !p.metadata.deletionTimestamp).length).toBeGreaterThan(0);
       const told = w.seen
         .list('EndpointSlice')
         .flatMap((s) => s.endpoints.filter((e) => e.conditions?.ready).flatMap((e) => e.addresses));
       expect(told.filter((ip) => before.has(ip))).toEqual([]);
-      await w.clock.run(10_000);
+      await w.clock.run(14_000);
       expect(w.seen.list('Pod').filter((p) => before.has(p.status?.podIP))).toEqual([]);
     });
   });

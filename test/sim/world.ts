@@ -77,11 +77,26 @@ export async function createWorld(seed: number, nodes: number): Promise<World> {
     faults: 0,
     restartControlPlane,
   };
+  // Calls and events take their time, each its own: a watch lags behind the answers of writes, as on a real network.
+  const pause = (maxMs: number): Promise<void> =>
+    new Promise((resolve) => clock.after(clock.random() * maxMs, resolve));
+  async function* late(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of body) {
+      await pause(30);
+      yield chunk;
+    }
+  }
   const flaky: Transport = async (request) => {
-    const fails = world.faults > 0 && !request.query.has('watch') && clock.random() < world.faults;
+    if (request.query.has('watch')) {
+      const answer = await server.handle(request);
+      return answer.body instanceof Uint8Array ? answer : { ...answer, body: late(answer.body) };
+    }
+    const fails = world.faults > 0 && clock.random() < world.faults;
     const lost = fails && clock.random() < 0.5;
+    await pause(2);
     if (fails && !lost) throw new Error('the call was lost');
     const answer = await server.handle(request);
+    await pause(2);
     if (lost) throw new Error('the answer was lost');
     return answer;
   };
