@@ -100,7 +100,7 @@ describe('the whole control plane', () => {
       expect(before.size).toBeGreaterThan(0);
       w.kubelets[1]?.die();
       // The Services forget it first, before its pods are evicted.
-      await w.clock.run(3_080);
+      await w.clock.run(2_800);
       expect(w.seen.podsOn('node-2').filter((p) => !p.metadata.deletionTimestamp).length).toBeGreaterThan(0);
       const told = w.seen
         .list('EndpointSlice')
