@@ -115,7 +115,8 @@ export function prepareUpdate(
     ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
     ...(deletionGracePeriodSeconds === undefined ? {} : { deletionGracePeriodSeconds }),
   };
-  let object: KubeObject = { ...structuredClone(allowed), metadata };
+  // What is filled in below is filled into copies: the metadata here, the rest by applyDefaults.
+  let object: KubeObject = { ...allowed, metadata };
   if (subresource !== 'status') object = applyDefaults(row.kind, object, ctx.settings);
   const reservation = subresource === 'status' ? nothingReserved : reserve(ctx, object, old);
   if (row.generation && !sameJson(desired(object), desired(old))) {

@@ -35,7 +35,7 @@ export function askedRevision(call: Call): number | undefined {
 
 export function flag(call: Call, name: string): boolean {
   const value = call.request.query.get(name);
-  return value === 'true' || value === '1' || value === '';
+  return value !== null && value.toLowerCase() !== 'false' && value !== '0';
 }
 
 /** undefined: not given. */

@@ -151,3 +151,23 @@ describe('watch', () => {
     expect(bytes).toBe(0);
   });
 });
+
+describe('the history of a resource', () => {
+  it('is bounded: a watch from before it is told to list again, one from within it misses nothing', async () => {
+    const s = await testServer();
+    const leases = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
+    const made = await s.call('POST', leases, { metadata: { name: 'l' }, spec: { holderIdentity: 'a' } });
+    const renew = (n: number): Promise<unknown> =>
+      s.call(
+        'PATCH',
+        `${leases}/l`,
+        { spec: { leaseTransitions: n } },
+        { 'content-type': 'application/merge-patch+json' },
+      );
+    for (let i = 1; i <= 9_000; i += 1) await renew(i);
+    const old = s.watch(`${leases}?watch=true&resourceVersion=${made.body.metadata?.resourceVersion}`);
+    expect((await old.events()).map((e) => e.type)).toEqual(['ERROR']);
+    const recent = s.watch(`${leases}?watch=true&resourceVersion=${s.store.revision() - 3_000}`);
+    expect(await recent.events()).toHaveLength(3_000);
+  });
+});

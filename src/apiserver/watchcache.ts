@@ -10,7 +10,9 @@ import { firstWhere } from '../store/sorted.ts';
 import type { Store, StoreEvent } from '../store/types.ts';
 import { keyPrefix, rowOfKey, servedText } from './objects.ts';
 
-const historyLimit = 8192;
+// Of a resource. Reached in events or in bytes, the older half is forgotten: one slice in thousands of events.
+const historyEvents = 8192;
+const historyBytes = 32 << 20;
 const encoder = new TextEncoder();
 
 /** One version of an object. The parsed object is shared by all readers: never change it. */
@@ -29,7 +31,7 @@ export interface CacheEvent {
   readonly before: Cached | undefined;
   /** undefined: deleted. */
   readonly after: Cached | undefined;
-  /** Frames made of this event so far, shared by all watchers: 'ADDED', 'MODIFIED', 'DELETED' and their other forms. */
+  /** Frames made of this event so far, shared by all watchers that are told of it: 'ADDED', 'MODIFIED', 'DELETED'. */
   readonly frames: Map<string, Uint8Array>;
 }
 
@@ -70,7 +72,19 @@ function resourceCache(row: KindRow, start: number): MutableResource {
   /** Events after this revision are all in the history. */
   let completeAfter = start;
   let changedAt = start;
+  let keptBytes = 0;
   const listeners = new Set<(event: CacheEvent) => void>();
+
+  const sizeOf = (event: CacheEvent): number => (event.after ?? event.before)?.bytes.length ?? 0;
+  const remember = (event: CacheEvent): void => {
+    history.push(event);
+    keptBytes += sizeOf(event);
+    if (history.length < historyEvents && keptBytes < historyBytes) return;
+    const half = history.length >> 1;
+    completeAfter = (history[half - 1] ?? event).revision;
+    history = history.slice(half);
+    keptBytes = history.reduce((sum, e) => sum + sizeOf(e), 0);
+  };
 
   const setObject = (key: string, value: Cached | undefined): void => {
     const known = objects.has(key);
@@ -114,14 +128,11 @@ function resourceCache(row: KindRow, start: number): MutableResource {
       setObject(e.key, after);
       changedAt = e.revision;
       const event: CacheEvent = { revision: e.revision, before, after, frames: new Map() };
-      history.push(event);
-      // Cut in halves: one slice in thousands of events instead of a shift for each.
-      if (history.length >= 2 * historyLimit) {
-        completeAfter = (history[historyLimit - 1] as CacheEvent).revision;
-        history = history.slice(historyLimit);
-      }
+      remember(event);
       // A Set may change while it is walked; who joins meanwhile has this event from the history and knows its revision.
       for (const listener of listeners) listener(event);
+      // Whoever comes later is rare, and makes them again.
+      event.frames.clear();
     },
   };
 }

@@ -164,8 +164,12 @@ async function store(
 ): Promise<Cached | undefined> {
   const { object } = prepared;
   if (endsByThis(object)) {
-    if (dryRun) return unwritten(current.key, storedText(object), current);
+    if (dryRun) {
+      prepared.reservation.release();
+      return unwritten(current.key, storedText(object), current);
+    }
     const result = await ctx.store.delete(current.key, current.revision);
+    prepared.reservation.release();
     return result.ok ? cached(current.key, storedText(object), result.revision) : undefined;
   }
   // Nothing changes: no write, no event, the same version.
