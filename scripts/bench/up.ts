@@ -52,7 +52,7 @@ spec:
   containers:
     - name: client
       image: host
-      command: [sh, -c, 'until busybox wget -T 1 -qO /out/answer http://web; do busybox usleep 10000; done; touch /out/answered; exec sleep infinity']
+      command: [sh, -c, 'until timeout 1 busybox wget -qO /out/answer http://web; do busybox usleep 10000; done; touch /out/answered; exec sleep infinity']
       volumeMounts: [{name: out, mountPath: /out}]
 `;
 

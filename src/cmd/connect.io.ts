@@ -1,5 +1,6 @@
 // A command's connection to the cluster: the same client and cache that every component uses, as the admin user.
 import type { ClusterSettings } from '../api/cluster.ts';
+import type { Transport } from '../api/http.ts';
 import type { Kind } from '../api/types.ts';
 import { UserError } from '../cli/errors.ts';
 import { createCache } from '../client/cache.ts';
@@ -28,7 +29,7 @@ export function connectCluster(settings: ClusterSettings, kinds: readonly Kind[]
     );
   }
   const transport = httpTransport({ server: `https://127.0.0.1:${settings.apiPort}`, ...readTls(settings, 'admin') });
-  const client = createClient(transport);
+  const client = createClient(strictly(transport));
   let cache: Cache | undefined;
   return {
     client,
@@ -51,6 +52,16 @@ export function connectCluster(settings: ClusterSettings, kinds: readonly Kind[]
     },
   };
 }
+
+/** As kubectl does: a field that the server does not know is an error, not a warning that nobody reads. */
+const strictly =
+  (transport: Transport): Transport =>
+  (request) => {
+    if (request.method === 'GET' || request.method === 'DELETE') return transport(request);
+    const query = new URLSearchParams(request.query);
+    query.set('fieldValidation', 'Strict');
+    return transport({ ...request, query });
+  };
 
 const silent = (settings: ClusterSettings): string =>
   `the API server at https://127.0.0.1:${settings.apiPort} did not answer within ${answerWithinMs / 1000} s; its log: ${logFile(settings, 'server')}`;

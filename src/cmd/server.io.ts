@@ -9,10 +9,9 @@ import { createCache } from '../client/cache.ts';
 import { createClient } from '../client/client.ts';
 import { runController } from '../client/run.ts';
 import type { Env } from '../client/types.ts';
-import { controllers } from '../controllers/index.ts';
+import { cachedKinds, controllers } from '../controllers/index.ts';
 import { scheduler } from '../scheduler/scheduler.ts';
 import { openSqliteStore } from '../store/sqlite.io.ts';
-import { KINDS } from '../api/kinds.ts';
 import { realEnv, stderrLog } from './env.io.ts';
 import { readTls } from './pki.io.ts';
 import { onStop, sayReady } from './process.io.ts';
@@ -56,11 +55,7 @@ function startControl(
   handle: Parameters<typeof createClient>[0],
 ): { stop(): void } {
   const client = createClient(handle, { name: 'system:kube-controller-manager', groups: ['system:masters'] });
-  const cache = createCache(
-    client,
-    env,
-    KINDS.map(({ kind }) => ({ kind })),
-  );
+  const cache = createCache(client, env, cachedKinds);
   const running = [...controllers(settings), scheduler()].map((controller) =>
     runController(controller, { client, cache, env }),
   );

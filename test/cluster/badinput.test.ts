@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Cluster, describeCluster, podlan, run, startCluster, testName } from './cluster.ts';
+import { type Cluster, describeCluster, podlan, run, startCluster, testName, yaml } from './cluster.ts';
 
 let cluster: Cluster;
 let dir: string;
@@ -55,7 +55,7 @@ const refused: [what: string, manifest: string, message: RegExp][] = [
 
 describe('kubectl apply refuses', () => {
   it.each(refused)('%s', (_, manifest, message) => {
-    const result = cluster.tryKubectl(['apply', '-f', '-'], { input: manifest });
+    const result = cluster.tryKubectl(['apply', '-f', '-'], { input: yaml(manifest) });
     expect(result.code).toBe(1);
     expect(result.err).toMatch(message);
     expect(

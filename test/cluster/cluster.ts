@@ -98,7 +98,7 @@ export function describeCluster(name: string): Cluster {
     podlan: (args, o) => podlan([...args, '--name', name], o),
     kubectl: (...args) => must('kubectl', args, { env }),
     tryKubectl,
-    apply: (manifest) => must('kubectl', ['apply', '-f', '-'], { env, input: manifest }),
+    apply: (manifest) => must('kubectl', ['apply', '-f', '-'], { env, input: yaml(manifest) }),
     get: (...args) => JSON.parse(must('kubectl', ['get', ...args, '-o', 'json'], { env })),
     inPod: (pod, command, o) => must('kubectl', exec(pod, command, o), { env }),
     tryInPod: (pod, command, o) => run('kubectl', exec(pod, command, o), { env }),
@@ -108,6 +108,9 @@ export function describeCluster(name: string): Cluster {
     },
   };
 }
+
+/** kubectl takes a text that begins with a brace for JSON; tests write YAML's short form. */
+export const yaml = (manifest: string): string => `---\n${manifest}`;
 
 export function logTails(cluster: Pick<Cluster, 'stateDir'>): string {
   const dir = join(cluster.stateDir, 'log');

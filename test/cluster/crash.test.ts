@@ -27,7 +27,7 @@ const pidOf = (who: string): number =>
 const uids = (): string =>
   cluster.kubectl('get', 'pods,services,deployments', '-n', 'my-app', '-o', 'jsonpath={.items[*].metadata.uid}');
 const answers = (): void => {
-  expect(cluster.inPod('client', 'busybox wget -T 2 -qO- http://web', { namespace: 'my-app' })).toMatch(/^web-/);
+  expect(cluster.inPod('client', 'timeout 2 busybox wget -qO- http://web', { namespace: 'my-app' })).toMatch(/^web-/);
 };
 
 describe('a killed server', () => {

@@ -29,7 +29,7 @@ describe('podlan node kill', () => {
 
     // One request after the other by the Service name, each with its time and its end.
     const loop =
-      'while true; do s=$(date +%s%N); busybox wget -T 1 -qO- http://web >/dev/null 2>&1; echo $s $?; busybox usleep 20000; done';
+      'while true; do s=$(date +%s%N); timeout 1 busybox wget -qO- http://web >/dev/null 2>&1; echo $s $?; busybox usleep 20000; done';
     const client = start('kubectl', ['exec', '-n', 'my-app', 'client', '--', 'sh', '-c', loop], {
       KUBECONFIG: cluster.kubeconfig,
     });
@@ -43,7 +43,7 @@ describe('podlan node kill', () => {
       expect(now).toHaveLength(5);
     }, 20_000);
     const backMs = Date.now();
-    const now = [...pods('app=web-server'), ...pods('app=db')];
+    const now = [...pods('app=web-server'), ...pods('app=db')].filter(isReady);
     for (const pod of lost) expect(now.map((p) => p.status.podIP)).not.toContain(pod.status.podIP);
     expect(backMs - killedMs).toBeLessThan(15_000);
 

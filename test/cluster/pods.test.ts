@@ -102,8 +102,14 @@ describe('addresses', () => {
     ready(...names.map((n) => n.name));
     const ips = new Map(names.map(({ name }) => [name, ipOf(name)]));
     for (const from of names) {
-      const asks = names.map((to) => `busybox wget -T 3 -qO- http://${ips.get(to.name)}:7000/cgi-bin/who`).join('; ');
-      const seen = cluster.inPod(from.name, asks).split('\n');
+      const asks = names
+        .map((to) => `timeout 3 busybox wget -qO- http://${ips.get(to.name)}:7000/cgi-bin/who`)
+        .join('; ');
+      // The server listens on both families and writes an IPv4 address as IPv6 does: [::ffff:a.b.c.d].
+      const seen = cluster
+        .inPod(from.name, asks)
+        .split('\n')
+        .map((line) => line.replace(/^\[::ffff:(.*)\]$/, '$1'));
       expect(seen, `source addresses of ${from.name}`).toEqual(names.map(() => ips.get(from.name)));
     }
   });

@@ -10,7 +10,7 @@ beforeAll(() => {
 afterAll(() => cluster.down());
 
 const fetch = (from: string, url = 'http://server', namespace = 'guarded'): { code: number; out: string } =>
-  cluster.tryInPod(from, `busybox wget -T 1 -qO- ${url}`, { namespace });
+  cluster.tryInPod(from, `timeout 1 busybox wget -qO- ${url}`, { namespace });
 
 describe('ingress policies', () => {
   it('the labelled pod reaches the server by its Service name, the other pod does not', () => {

@@ -28,7 +28,7 @@ afterAll(() => cluster.down());
 
 /** Which pods answered n requests to a URL from the client pod. */
 function answers(url: string, n: number): string[] {
-  const each = `for i in $(seq ${n}); do busybox wget -T 3 -qO- ${url} || echo failed; done`;
+  const each = `for i in $(seq ${n}); do timeout 3 busybox wget -qO- ${url} || echo failed; done`;
   return cluster.inPod('client', each, { namespace: 'my-app' }).split('\n');
 }
 const webPods = (): string[] =>
