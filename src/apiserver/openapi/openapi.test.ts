@@ -49,7 +49,7 @@ function fields(bytes: Uint8Array): [number, Uint8Array][] {
   const varint = (): number => {
     let value = 0;
     for (let scale = 1; ; scale *= 128) {
-      const byte = bytes[at] as number;
+      const byte = bytes[at] ?? 0;
       at += 1;
       value += (byte & 127) * scale;
       if (byte < 128) return value;
