@@ -1,5 +1,6 @@
 // podlan down, and the end of a single node: processes first, then what the kernel holds, then files.
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ClusterSettings, NodeSettings } from '../api/cluster.ts';
 import { nodeCgroup } from '../api/cluster.ts';
 import { UserError } from '../cli/errors.ts';
@@ -8,7 +9,7 @@ import { cgroupPids, removeCgroupTree } from '../linux/cgroup/cgroup.io.ts';
 import { unmountBelow } from '../linux/mount/mount.io.ts';
 import { removeCluster, removeNode, residue } from '../network/down.io.ts';
 import { withLock } from './lock.io.ts';
-import { readTls } from './pki.io.ts';
+import { readCa } from './pki.io.ts';
 import { openProgress } from './progress.io.ts';
 import { markDown, readSettings, removePid, removeState, runningPid, runningProcesses } from './state.io.ts';
 import { forgetKubeconfig } from './up.io.ts';
@@ -38,7 +39,7 @@ async function endEverything(settings: ClusterSettings): Promise<void> {
   await until(() => runningProcesses(settings).size === 0, 'its processes to end');
   await endContainers(settings, clusterCgroup(settings));
   removeCluster(settings);
-  unmountBelow(settings.stateDir);
+  unmountBelow(join(settings.stateDir, 'nodes'));
   unmountBelow(settings.runDir);
   await removeCgroupTree(clusterCgroup(settings));
   // The parent goes with the last cluster; while another is in it the kernel keeps it.
@@ -46,9 +47,9 @@ async function endEverything(settings: ClusterSettings): Promise<void> {
   const left = residue(settings);
   if (left.length > 0)
     throw new UserError(`could not remove everything of '${settings.name}': ${left.join(', ')}; try again`);
-  const { ca } = readTls(settings, 'admin');
+  const ca = readCa(settings);
   removeState(settings);
-  forgetKubeconfig((text) => withoutCluster(text, settings.name, ca));
+  if (ca !== undefined) forgetKubeconfig((text) => withoutCluster(text, settings.name, ca));
 }
 
 const clusterCgroup = (settings: ClusterSettings): string => `/podlan/${settings.name}`;

@@ -144,3 +144,9 @@ export function readTls(settings: ClusterSettings, file: string): Tls {
   const read = (name: string): string => readFileSync(join(pkiDir(settings), name), 'utf8');
   return { ca: read('ca.crt'), cert: read(`${file}.crt`), key: read(`${file}.key`) };
 }
+
+/** The authority alone; undefined when an `up` ended before it was made. */
+export function readCa(settings: ClusterSettings): string | undefined {
+  const file = join(pkiDir(settings), 'ca.crt');
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}

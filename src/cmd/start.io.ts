@@ -9,7 +9,7 @@ import { logFile, settingsFile, writePid } from './state.io.ts';
 type FromChild = { ready: true } | { failed: string };
 
 /** Resolves when the process says that it is ready; rejects with its own words when it cannot start. */
-export function startProcess(settings: ClusterSettings, who: string): Promise<void> {
+export function startProcess(settings: ClusterSettings, who: string, signal?: AbortSignal): Promise<void> {
   const args = [entryPoint(), ...(who === 'server' ? ['server'] : ['node-process', who]), settingsFile(settings.name)];
   mkdirSync(join(settings.stateDir, 'log'), { recursive: true });
   const log = openSync(logFile(settings, who), 'a', 0o600);
@@ -21,6 +21,8 @@ export function startProcess(settings: ClusterSettings, who: string): Promise<vo
   });
   closeSync(log);
   if (child.pid !== undefined) writePid(settings, who, child.pid);
+  // Another process of the same `up` could not start: this one has nothing to wait for.
+  signal?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
   return untilReady(child, settings, who);
 }
 

@@ -1,5 +1,14 @@
 // What `podlan` keeps on the machine about a cluster: its settings, and which of its processes run.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { ClusterSettings } from '../api/cluster.ts';
 import { UserError } from '../cli/errors.ts';
@@ -50,10 +59,21 @@ export function clusterNames(): string[] {
 
 /** Removes the cluster's directories, and the roots when it was the last. */
 export function removeState(settings: Pick<ClusterSettings, 'stateDir' | 'runDir'>): void {
-  rmSync(settings.stateDir, { recursive: true, force: true });
-  rmSync(settings.runDir, { recursive: true, force: true });
+  removeDirectory(settings.stateDir);
+  removeDirectory(settings.runDir);
   for (const root of [stateRoot, runRoot]) {
     if (existsSync(root) && readdirSync(root).length === 0) rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** A directory that somebody mounted a disk on is emptied, and stays: the mount is not ours. */
+function removeDirectory(dir: string): void {
+  if (!existsSync(dir)) return;
+  for (const entry of readdirSync(dir)) rmSync(join(dir, entry), { recursive: true, force: true });
+  try {
+    rmdirSync(dir);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
   }
 }
 

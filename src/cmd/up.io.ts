@@ -80,22 +80,29 @@ async function ensureRunning(
   const names = ['server', ...settings.nodes.map((node) => node.name)];
   const missing = names.filter((who) => runningPid(settings, who) === undefined && !isDown(settings, who));
   writeKubeconfig(settings, options.mergeKubeconfig);
-  const results = await Promise.allSettled(
-    missing.map(async (who) => {
+  await startAll(settings, missing, progress);
+  return { settings, changed: missing.length > 0 };
+}
+
+/** Starts processes side by side; when one cannot start, the others end too, and its reason is the error. */
+async function startAll(settings: ClusterSettings, names: readonly string[], progress: Progress): Promise<void> {
+  const abort = new AbortController();
+  let reason: Error | undefined;
+  await Promise.all(
+    names.map(async (who) => {
       progress.set(who, 'working', 'starting');
-      await startProcess(settings, who);
-      if (who === 'server') progress.set(who, 'done', `https://127.0.0.1:${settings.apiPort}`);
-      else progress.set(who, 'working', 'registering');
+      try {
+        await startProcess(settings, who, abort.signal);
+        if (who === 'server') progress.set(who, 'done', `https://127.0.0.1:${settings.apiPort}`);
+        else progress.set(who, 'working', 'registering');
+      } catch (error) {
+        progress.set(who, 'failed', reason ? `ended, because ${reason.message}` : (error as Error).message);
+        reason ??= error as Error;
+        abort.abort();
+      }
     }),
   );
-  results.forEach((result, i) => {
-    if (result.status === 'rejected') progress.set(missing[i] ?? '', 'failed', (result.reason as Error).message);
-  });
-  const failed = results
-    .filter((result) => result.status === 'rejected')
-    .map((result) => (result.reason as Error).message);
-  if (failed.length > 0) throw new UserError(failed.join('\n'));
-  return { settings, changed: missing.length > 0 };
+  if (reason) throw reason;
 }
 
 function refuseChanges(old: ClusterSettings, options: UpOptions): void {
