@@ -134,6 +134,15 @@ describe('execInContainer with a terminal', () => {
     expect(e.startError()).toContain('executable file not found');
   });
 
+  it('does not stop this process when the command does not read its terminal', async () => {
+    const e = exec(['sh', '-c', 'stty raw -echo; echo up; exec sleep 1000'], { tty: true, stdin: true });
+    await new Promise((resolve) => e.stdout.once('data', resolve));
+    e.stdin?.write(Buffer.alloc(1_000_000, 'x'));
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    e.kill();
+    expect(await e.exitCode).toBe(137);
+  });
+
   it('leaves no descriptor behind', async () => {
     const open = (): number => readdirSync('/proc/self/fd').length;
     await result(exec(['true'], { tty: true }));

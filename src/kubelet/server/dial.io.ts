@@ -2,31 +2,17 @@
 import { closeSync, openSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import koffi from 'koffi';
+import { runInNetns } from '../../linux/net/netns.io.ts';
 
-const libc = koffi.load('libc.so.6');
-const setns = libc.func('int setns(int fd, int nstype)');
-const CLONE_NEWNET = 0x40000000;
 const DIAL_TIMEOUT_MS = 10_000;
 
-/** Runs a synchronous function in another network namespace; the main thread alone moves, there and back. */
+/** `path` and not a name: a pod's namespace is handed to the kubelet as a file. */
 function inNetns<T>(path: string, body: () => T): T {
-  const own = openSync('/proc/thread-self/ns/net', 'r');
+  const netns = openSync(path, 'r');
   try {
-    const other = openSync(path, 'r');
-    try {
-      if (setns(other, CLONE_NEWNET) !== 0) throw new Error(`setns ${path}: errno ${koffi.errno()}`);
-      try {
-        return body();
-      } finally {
-        // To run on in the wrong namespace would put every later socket of this process there.
-        if (setns(own, CLONE_NEWNET) !== 0) process.abort();
-      }
-    } finally {
-      closeSync(other);
-    }
+    return runInNetns(netns, body);
   } finally {
-    closeSync(own);
+    closeSync(netns);
   }
 }
 

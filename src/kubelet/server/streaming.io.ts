@@ -1,9 +1,11 @@
 // From an upgrade request to a running session: which container, which transport, which protocol.
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { connectSeqpacket } from '../../linux/pty/seqpacket.io.ts';
+import type { PacketSocket } from '../../linux/pty/seqpacket.io.ts';
 import { isRefusal } from '../access.ts';
 import type { ContainerHandle, PodAccess } from '../access.ts';
-import { openAttachSocket, runAttach } from './attach.io.ts';
+import { runAttach } from './attach.io.ts';
 import { chooseProtocol } from './channels.ts';
 import { runExec } from './exec.io.ts';
 import { forwardChannels, forwardSpdy } from './portforward.io.ts';
@@ -76,13 +78,13 @@ function prepareAttach(wanted: SessionRequest & { kind: 'attach' }, found: Conta
   if (attachSocket === undefined) return refuse(400, `container "${wanted.container}" has no attach socket`);
   return {
     start: async (session) => {
-      let fd: number;
+      let socket: PacketSocket;
       try {
-        fd = openAttachSocket(attachSocket);
+        socket = connectSeqpacket(attachSocket);
       } catch (e) {
         return session.finish({ failure: `error attaching to container: ${(e as Error).message}` });
       }
-      return runAttach(session, fd, attachSocket);
+      return runAttach(session, socket, attachSocket);
     },
   };
 }

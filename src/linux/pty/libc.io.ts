@@ -11,6 +11,7 @@ const pipe2 = libc.func('int pipe2(_Out_ int *fds, int flags)');
 
 export const O_RDWR = 0o2;
 export const O_NOCTTY = 0o400;
+const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 const TIOCSWINSZ = 0x5414;
 
@@ -26,9 +27,9 @@ export function openPipe(): { read: number; write: number } {
   return { read: fds[0], write: fds[1] };
 }
 
-/** Master of a new pseudo-terminal and the path of its slave. */
+/** Master (non-blocking) of a new pseudo-terminal and the path of its slave. */
 export function openMaster(): { master: number; slavePath: string } {
-  const master = checked('posix_openpt', posixOpenpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  const master = checked('posix_openpt', posixOpenpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
   checked('grantpt', grantpt(master));
   checked('unlockpt', unlockpt(master));
   const name = new Uint8Array(64);
