@@ -44,6 +44,8 @@ export interface BundleInput {
   readonly readOnlyVolumes: ReadonlySet<string>;
   readonly clusterDomain: string;
   readonly nodeMemoryBytes: number;
+  /** What the node process itself may do: it can give no more. */
+  readonly held: { readonly capabilities: ReadonlySet<string>; readonly oomScoreAdj: number };
 }
 
 export class BundleError extends Error {}
@@ -71,7 +73,7 @@ export function containerSpec(pod: Pod, container: Container, o: BundleInput): C
     netnsPath: o.netnsPath,
     hostPid: pod.spec.hostPID ?? false,
     hostIpc: pod.spec.hostIPC ?? false,
-    capabilities: caps,
+    capabilities: caps.filter((c) => privileged === false || o.held.capabilities.has(c)),
     privileged,
     noNewPrivileges: security.allowPrivilegeEscalation === false,
     unmaskedProc: security.procMount === 'Unmasked',
@@ -81,7 +83,7 @@ export function containerSpec(pod: Pod, container: Container, o: BundleInput): C
     cgroupPath: o.cgroupPath,
     cgroupV2: o.cgroupV2,
     ...resourceLimits(container),
-    oomScoreAdj: oomScoreAdj(pod, container, o.nodeMemoryBytes),
+    oomScoreAdj: allowedScore(oomScoreAdj(pod, container, o.nodeMemoryBytes), o),
     sysctls: sysctls(pod),
   };
 }
@@ -180,6 +182,10 @@ export function oomScoreAdj(pod: Pod, container: Container, nodeMemoryBytes: num
   const request = amount(container.resources?.requests?.memory) ?? 0;
   return Math.min(999, Math.max(3, 1000 - Math.trunc((1000 * request) / nodeMemoryBytes)));
 }
+
+/** To lower the score below its own a process needs a capability; runc dies without a word when it has it not. */
+const allowedScore = (score: number, { held }: BundleInput): number =>
+  held.capabilities.has('CAP_SYS_RESOURCE') ? score : Math.max(score, held.oomScoreAdj);
 
 /** As container engines set them: ports below 1024 and ping need no capability in a pod's own network. */
 function sysctls(pod: Pod): Record<string, string> {

@@ -8,6 +8,7 @@ import type { KubeObject } from '../api/types.ts';
 import { createExecutor } from '../client/executor.ts';
 import type { Cache, Change, Client, Env } from '../client/types.ts';
 import type { Mounts } from '../linux/mount/mount.ts';
+import { heldCapabilities } from '../linux/oci/capabilities.ts';
 import type { Device } from '../linux/oci/config.ts';
 import type { ExecFn } from '../linux/oci/exec.io.ts';
 import type { Runtime } from '../linux/oci/runtime.ts';
@@ -35,6 +36,7 @@ export interface Machine {
   readonly bootId: string;
   readonly hostname: string;
   readonly cgroupV2: boolean;
+  readonly held: { readonly capabilities: ReadonlySet<string>; readonly oomScoreAdj: number };
 }
 
 const text = (path: string): string => {
@@ -57,6 +59,10 @@ export function readMachine(): Machine {
     hostname: hostname(),
     // v2 alone has this file at the root of /sys/fs/cgroup.
     cgroupV2: text('/sys/fs/cgroup/cgroup.controllers') !== '',
+    held: {
+      capabilities: heldCapabilities(text('/proc/self/status')),
+      oomScoreAdj: Number(text('/proc/self/oom_score_adj')),
+    },
   };
 }
 

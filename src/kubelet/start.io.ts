@@ -117,6 +117,7 @@ export async function createContainer(node: NodeContext, o: Start): Promise<void
       readOnlyVolumes: o.volumes.readOnly(),
       clusterDomain: node.settings.clusterDomain,
       nodeMemoryBytes: node.machine.memoryBytes,
+      held: node.machine.held,
     }),
   );
   const logPath = logFile(o.files.dir, container.name, o.record.attempt);

@@ -1,6 +1,6 @@
 // One node for tests: the real API server in this process, the real kubelet, runc and conmon, in network namespaces of its own.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClusterSettings, NodeSettings } from '../../src/api/cluster.ts';
@@ -45,7 +45,9 @@ export interface Lab {
   gone(name: string, withinMs?: number): Promise<void>;
   events(name: string): Promise<Event[]>;
   log(name: string, container?: string): string;
-  restart(graceful?: boolean): Promise<void>;
+  restart(): Promise<void>;
+  /** Every process of the node's pods dies, conmon too, and its networks go: as when the node was killed. */
+  cutPower(): Promise<void>;
   /** What this node has left in the kernel and on disk. */
   residue(): string[];
   close(): Promise<void>;
@@ -104,9 +106,15 @@ export async function openLab(unique: string): Promise<Lab> {
     events: async (name) =>
       (await client.list('Event', { namespace: 'default' })).items.filter((e) => e.involvedObject.name === name),
     log: (name, container) => readLog(lab, name, container),
-    async restart(graceful = false) {
-      await lab.kubelet.stop(graceful);
+    async restart() {
+      await lab.kubelet.stop(false);
       lab.kubelet = await start();
+    },
+    async cutPower() {
+      for (const pid of [...conmons(dir), ...cgroupPids(`/podlan/${settings.name}`)]) process.kill(pid, 'SIGKILL');
+      await removeCgroupTree(`/podlan/${settings.name}`);
+      for (const uid of [...network.attached().keys()]) await network.detach(uid);
+      unmountBelow(dir);
     },
     residue: () => residue(settings, dir),
     async close() {
@@ -228,7 +236,23 @@ function readLog(lab: Lab, name: string, container?: string): string {
   const found = lab.kubelet.pods.find('default', name, container);
   if ('refusal' in found) throw new Error(found.refusal);
   const lines = readFileSync(found.logPath, 'utf8').split('\n').filter(Boolean);
-  return lines.map((line) => `${line.split(' ').slice(3).join(' ')}\n`).join('');
+  // CRI: time stream tag text; the tag P says that the line goes on.
+  return lines
+    .map((line) => line.split(' '))
+    .map(([, , tag, ...text]) => `${text.join(' ')}${tag === 'P' ? '' : '\n'}`)
+    .join('');
+}
+
+function conmons(dir: string): number[] {
+  return readdirSync('/proc').flatMap((entry) => {
+    if (!/^\d+$/.test(entry)) return [];
+    try {
+      const words = readFileSync(`/proc/${entry}/cmdline`, 'utf8').split('\0');
+      return words[0] === 'conmon' && words.some((w) => w.startsWith(dir)) ? [Number(entry)] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 function residue(settings: ClusterSettings, dir: string): string[] {
@@ -242,6 +266,5 @@ function residue(settings: ClusterSettings, dir: string): string[] {
       encoding: 'utf8',
     },
   );
-  mkdirSync(dir, { recursive: true });
   return [...netns, ...mounts, ...pids, ...files.split('\n').filter(Boolean)];
 }

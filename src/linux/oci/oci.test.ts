@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { capabilities, DEFAULT_CAPABILITIES } from './capabilities.ts';
+import { ALL_CAPABILITIES, capabilities, DEFAULT_CAPABILITIES, heldCapabilities } from './capabilities.ts';
 import { ociConfig } from './config.ts';
 import type { ContainerSpec } from './config.ts';
 import { conmonArgs, isZombie, parseSync, runtimeWords, startTicks } from './conmon.ts';
@@ -63,6 +63,10 @@ describe('capabilities', () => {
     const all = capabilities(['ALL'], ['SYS_BOOT']);
     expect(all).toContain('CAP_SYS_ADMIN');
     expect(all).not.toContain('CAP_SYS_BOOT');
+  });
+  it('knows what this process holds', () => {
+    const held = heldCapabilities('CapEff:\t0\nCapBnd:\t000001fffeffffff\nCapAmb:\t0\n');
+    expect(ALL_CAPABILITIES.filter((c) => !held.has(c))).toEqual(['CAP_SYS_RESOURCE']);
   });
 });
 
