@@ -1,5 +1,6 @@
 // Bodies in: JSON and YAML text to plain values, with the duplicate keys that JSON.parse would swallow.
-import { LineCounter, parseDocument, type Tags } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
+import { manifestYaml } from '../api/yaml.ts';
 import { badRequest, unsupportedMediaType } from './errors.ts';
 import { parseMediaTypes } from './negotiate.ts';
 
@@ -29,27 +30,12 @@ export function decodeJson(text: string): Decoded {
   return { value, duplicates: duplicateKeys(text, value) };
 }
 
-/**
- * YAML 1.1, as the field's manifests are written (0644 is octal, yes is true), except that y and n are no booleans: they
- * are keys and names more often, and upstream's parser keeps them as text.
- */
-const yaml = {
-  version: '1.1',
-  customTags: (tags: Tags): Tags => tags.map(withoutShortBooleans),
-} as const;
-
-function withoutShortBooleans(tag: Tags[number]): Tags[number] {
-  if (typeof tag === 'string' || tag.collection || tag.tag !== 'tag:yaml.org,2002:bool') return tag;
-  const yes = tag.test?.test('true') === true;
-  return { ...tag, test: yes ? /^(?:[Yy]es|YES|[Tt]rue|TRUE|[Oo]n|ON)$/ : /^(?:[Nn]o|NO|[Ff]alse|FALSE|[Oo]ff|OFF)$/ };
-}
-
 export function decodeYaml(text: string): Decoded {
-  const document = parseDocument(text, { ...yaml, uniqueKeys: false });
+  const document = parseDocument(text, { ...manifestYaml, uniqueKeys: false });
   const error = document.errors[0];
   if (error) throw badRequest(`error converting YAML to JSON: yaml: ${error.message}`);
   const lines = new LineCounter();
-  const strict = parseDocument(text, { ...yaml, uniqueKeys: true, lineCounter: lines });
+  const strict = parseDocument(text, { ...manifestYaml, uniqueKeys: true, lineCounter: lines });
   const duplicates = strict.errors
     .filter((e) => e.code === 'DUPLICATE_KEY')
     .map((e) => `line ${lines.linePos(e.pos[0]).line}: key already set in map`);

@@ -3,6 +3,7 @@
 import { LineCounter, parseAllDocuments } from 'yaml';
 import { apiVersionOf, KINDS } from '../api/kinds.ts';
 import type { Kind } from '../api/types.ts';
+import { manifestYaml } from '../api/yaml.ts';
 import { UserError } from './errors.ts';
 
 export interface ManifestFile {
@@ -39,7 +40,7 @@ export function readManifests(files: readonly ManifestFile[]): Manifest[] {
 function readFile(file: ManifestFile, problems: string[]): Manifest[] {
   const lines = new LineCounter();
   const name = file.path === '-' ? 'standard input' : file.path;
-  const documents = parseAllDocuments(file.text, { lineCounter: lines });
+  const documents = parseAllDocuments(file.text, { ...manifestYaml, lineCounter: lines });
   if (!Array.isArray(documents)) return [];
   return documents.flatMap((document) => {
     const line = lines.linePos(document.contents?.range?.[0] ?? document.range[0]).line;

@@ -8,7 +8,7 @@ import { createClient } from '../client/client.ts';
 import { httpTransport } from '../client/http.io.ts';
 import type { Cache, Client } from '../client/types.ts';
 import { realEnv } from './env.io.ts';
-import { readTls } from './pki.io.ts';
+import { readTls } from './tls.io.ts';
 import { logFile, runningPid } from './state.io.ts';
 
 export interface Connection {

@@ -4,7 +4,6 @@ import type { ClusterSettings } from '../api/cluster.ts';
 import { defaultTimeouts } from '../api/cluster.ts';
 import { UserError } from '../cli/errors.ts';
 import { withLockWaiting } from './lock.io.ts';
-import { ensurePki } from './pki.io.ts';
 import { clusterNames, readSettings, runDirOf, stateDirOf, writeSettings } from './state.io.ts';
 import { chooseRanges } from '../network/ranges.io.ts';
 
@@ -44,7 +43,7 @@ export function createCluster(wanted: NewCluster): Promise<ClusterSettings> {
       throw new UserError(`port ${settings.apiPort} on 127.0.0.1 is in use; choose another with --port`);
     }
     writeSettings(settings);
-    await ensurePki(settings);
+    await (await import('./pki.io.ts')).ensurePki(settings);
     return settings;
   });
 }

@@ -9,7 +9,7 @@ import { cgroupPids, removeCgroupTree } from '../linux/cgroup/cgroup.io.ts';
 import { unmountBelow } from '../linux/mount/mount.io.ts';
 import { removeCluster, removeNode, residue } from '../network/down.io.ts';
 import { withLock } from './lock.io.ts';
-import { readCa } from './pki.io.ts';
+import { readCa } from './tls.io.ts';
 import { openProgress } from './progress.io.ts';
 import { markDown, readSettings, removePid, removeState, runningPid, runningProcesses } from './state.io.ts';
 import { forgetKubeconfig } from './up.io.ts';

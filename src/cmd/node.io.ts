@@ -13,7 +13,7 @@ import { startNetworkAgent } from '../network/agent.io.ts';
 import { startDnsWorker } from '../network/dns/start.io.ts';
 import { enterNode } from '../network/node.io.ts';
 import { realEnv, stderrLog } from './env.io.ts';
-import { readTls } from './pki.io.ts';
+import { readTls } from './tls.io.ts';
 import { onStop, sayReady } from './process.io.ts';
 
 const kubeletPort = 10_250;

@@ -3,22 +3,16 @@
 // x509's injection container reads this polyfill when it loads: it must come first.
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import type { ClusterSettings } from '../api/cluster.ts';
+import { pkiDir } from './tls.io.ts';
 
 x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const yearMs = 365 * 24 * 3600 * 1000;
-
-/** PEM texts of one identity and the authority that it trusts. */
-export interface Tls {
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-}
 
 interface Authority {
   readonly certificate: x509.X509Certificate;
@@ -117,8 +111,6 @@ function identities(settings: ClusterSettings): Identity[] {
   ];
 }
 
-const pkiDir = (settings: ClusterSettings): string => join(settings.stateDir, 'pki');
-
 /** Writes the authority and every identity's certificate and key (mode 0600) into stateDir/pki, once. */
 export async function ensurePki(settings: ClusterSettings): Promise<void> {
   const dir = pkiDir(settings);
@@ -137,16 +129,4 @@ export async function ensurePki(settings: ClusterSettings): Promise<void> {
   );
   // A crash half-way leaves no such mark, and the next `up` makes all of them anew.
   write('complete', '');
-}
-
-/** The texts of one identity: server, admin or a node's name. */
-export function readTls(settings: ClusterSettings, file: string): Tls {
-  const read = (name: string): string => readFileSync(join(pkiDir(settings), name), 'utf8');
-  return { ca: read('ca.crt'), cert: read(`${file}.crt`), key: read(`${file}.key`) };
-}
-
-/** The authority alone; undefined when an `up` ended before it was made. */
-export function readCa(settings: ClusterSettings): string | undefined {
-  const file = join(pkiDir(settings), 'ca.crt');
-  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }

@@ -13,7 +13,7 @@ import { cachedKinds, controllers } from '../controllers/index.ts';
 import { scheduler } from '../scheduler/scheduler.ts';
 import { openSqliteStore } from '../store/sqlite.io.ts';
 import { realEnv, stderrLog } from './env.io.ts';
-import { readTls } from './pki.io.ts';
+import { readTls } from './tls.io.ts';
 import { onStop, sayReady } from './process.io.ts';
 
 export async function runServer(settingsPath: string): Promise<void> {

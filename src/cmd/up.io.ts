@@ -13,7 +13,7 @@ import { applyManifests, type Applied } from './apply.io.ts';
 import { connectCluster, type Connection } from './connect.io.ts';
 import { createCluster } from './create.io.ts';
 import { withLock } from './lock.io.ts';
-import { readTls } from './pki.io.ts';
+import { readTls } from './tls.io.ts';
 import { openProgress, type Progress } from './progress.io.ts';
 import { startProcess } from './start.io.ts';
 import { isDown, kubeconfigFile, readSettings, runningPid } from './state.io.ts';

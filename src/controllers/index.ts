@@ -8,6 +8,7 @@ import { deployment } from './deployment/inputs.ts';
 import { endpoints } from './endpoints/inputs.ts';
 import { endpointslice } from './endpointslice/inputs.ts';
 import { endpointsliceMirroring } from './endpointslice-mirroring/inputs.ts';
+import { eventTtl } from './event-ttl/inputs.ts';
 import { garbageCollector } from './garbage-collector/inputs.ts';
 import { namespace } from './namespace/inputs.ts';
 import { nodeIpam } from './node-ipam/inputs.ts';
@@ -33,6 +34,7 @@ export const controllers = (settings: ClusterSettings): Controller[] => [
   endpointslice,
   endpointsliceMirroring,
   endpoints,
+  eventTtl,
 ];
 
 /** One cache of every kind serves all controllers and the scheduler. */
