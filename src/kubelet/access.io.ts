@@ -24,10 +24,10 @@ function handleOf(node: NodeContext, worker: PodWorker, wanted: string | undefin
   const name = wanted ?? pod.spec.containers[0]?.name ?? '';
   const container = containersOf(pod).find((c) => c.name === name);
   if (!container) return { refusal: `container ${name} is not valid for pod ${pod.metadata.name}`, code: 400 };
-  const current = worker.container(name);
+  const current = worker.containers.current(name);
   if (!current) {
     const usual = initContainersOf(pod).length > 0 ? 'PodInitializing' : 'ContainerCreating';
-    const reason = worker.waiting(name)?.reason ?? usual;
+    const reason = worker.containers.waiting.get(name)?.reason ?? usual;
     const refusal = `container "${name}" in pod "${pod.metadata.name}" is waiting to start: ${reason}`;
     return { refusal, code: 400 };
   }
@@ -37,12 +37,12 @@ function handleOf(node: NodeContext, worker: PodWorker, wanted: string | undefin
     runcRoot: node.runcRoot,
     ...(running ? { containerId: current.id, attachSocket: join(node.runtime.dir(current.id), 'attach') } : {}),
     netnsPath: worker.sandbox?.netnsPath ?? '',
-    logPath: worker.log(name, attempt),
-    ...(attempt > 0 ? { previousLogPath: worker.log(name, attempt - 1) } : {}),
+    logPath: worker.containers.log(name, attempt),
+    ...(attempt > 0 ? { previousLogPath: worker.containers.log(name, attempt - 1) } : {}),
     running,
     terminal: container.tty ?? false,
     stdin: container.stdin ?? false,
-    ended: worker.ended(current.id),
+    ended: worker.containers.ended(current.id),
     restartCount: attempt,
   };
 }

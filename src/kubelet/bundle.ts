@@ -73,7 +73,7 @@ export function containerSpec(pod: Pod, container: Container, o: BundleInput): C
     netnsPath: o.netnsPath,
     hostPid: pod.spec.hostPID ?? false,
     hostIpc: pod.spec.hostIPC ?? false,
-    capabilities: caps.filter((c) => privileged === false || o.held.capabilities.has(c)),
+    capabilities: caps.filter((c) => !privileged || o.held.capabilities.has(c)),
     privileged,
     noNewPrivileges: security.allowPrivilegeEscalation === false,
     unmaskedProc: security.procMount === 'Unmasked',
@@ -113,7 +113,8 @@ function groups(context: core.PodSecurityContext, user: User): number[] {
   const policy = (context as { supplementalGroupsPolicy?: string }).supplementalGroupsPolicy;
   const ofImage = policy === 'Strict' ? [] : user.additionalGids;
   const asked = [...(context.supplementalGroups ?? []), ...(context.fsGroup === undefined ? [] : [context.fsGroup])];
-  return [...new Set([...ofImage, ...asked])];
+  // The own group among them: a file that refuses its group must not be open to who leaves it out (CVE-2022-2995).
+  return [...new Set([user.gid, ...ofImage, ...asked])];
 }
 
 const PROPAGATION: Readonly<Record<string, string>> = {

@@ -48,8 +48,8 @@ export async function startKubelet(
   await o.cache.synced;
   const ends = new Map<string, Exit>();
   const tell = (id: string, exit: Exit): boolean => {
-    const owner = [...workers.values()].find((w) => w.owns(id));
-    owner?.onExit(id, exit);
+    const owner = [...workers.values()].find((w) => w.containers.owns(id));
+    owner?.containers.onExit(id, exit);
     return owner !== undefined;
   };
   // Ends that come before their pod has its worker are told when it has.
@@ -130,7 +130,7 @@ async function adoptAll(node: NodeContext, workers: Map<string, PodWorker>): Pro
       continue;
     }
     const worker = workerFor(node, workers, pod);
-    worker.adopt(found.get(uid) ?? []);
+    worker.containers.adopt(found.get(uid) ?? []);
     if (!known.has(uid)) worker.forget();
   }
 }

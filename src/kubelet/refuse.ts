@@ -58,8 +58,7 @@ function volumeFields(volume: core.Volume, path: string, check: Check): void {
   });
 }
 
-function containerFields(container: Container, name: string, check: Check): void {
-  const path = `${name}`;
+function containerFields(container: Container, path: string, check: Check): void {
   const probes = { startupProbe: container.startupProbe, readinessProbe: container.readinessProbe };
   for (const [key, probe] of Object.entries({ ...probes, livenessProbe: container.livenessProbe }))
     check(probe?.grpc, `${path}.${key}.grpc`);

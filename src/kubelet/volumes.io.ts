@@ -149,7 +149,7 @@ function writeFiles(
   fsGroup: number | undefined,
   written: Map<string, string>,
 ): void {
-  const print = JSON.stringify(files.map((f) => [f.path, f.mode, Buffer.from(f.bytes).toString('base64')]).sort());
+  const print = JSON.stringify(files.map((f) => [f.path, f.mode, Buffer.from(f.bytes).toString('base64')]));
   const data = join(dir, '..data');
   const old = isLink(data) ? readlinkSync(data) : undefined;
   if (written.get(dir) === print && old !== undefined) return;

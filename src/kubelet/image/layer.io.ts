@@ -5,7 +5,7 @@ import { createReadStream, readdirSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { makeWhiteout, markOpaque } from '../../linux/mount/mount.io.ts';
@@ -64,17 +64,28 @@ export async function unpackLayer(
     ...(unpack ? [unpack] : []),
     plain.stream,
   ];
-  // A tar that stops early (EPIPE) has said why on stderr: that is the better message.
-  const fed = await pipeline([...stages, child.stdin]).then(
-    () => undefined,
-    (e: NodeJS.ErrnoException) => e,
-  );
+  await pipeline([...stages, (source: AsyncIterable<Buffer>) => feed(source, child.stdin)] as never);
   const code = await ended;
-  if (fed && fed.code !== 'EPIPE') throw fed;
   if (code !== 0) throw new Error(`tar: ${said.trim().split('\n')[0] ?? `ended with ${code}`}`);
   if (wanted.digest !== undefined) compare('a layer', packed.digest(), wanted.digest);
   compare('a layer', plain.digest(), wanted.diffId);
   convertWhiteouts(dir);
+}
+
+/** tar stops reading at the archive's end mark; what comes after it must be hashed all the same. */
+async function feed(source: AsyncIterable<Buffer>, into: Writable): Promise<void> {
+  let open = true;
+  const closed = new Promise<void>((resolve) => {
+    const stop = (): void => {
+      open = false;
+      resolve();
+    };
+    into.on('error', stop).on('close', stop);
+  });
+  for await (const chunk of source) {
+    if (open && !into.write(chunk)) await Promise.race([closed, new Promise((resolve) => into.once('drain', resolve))]);
+  }
+  into.end();
 }
 
 export function compare(what: string, seen: string, wanted: string): void {
