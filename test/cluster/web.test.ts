@@ -110,6 +110,13 @@ describe('podlan up -f examples/web.yaml', () => {
     expect(versions()).toBe(seen);
   });
 
+  it('in a terminal the list is live: drawn in place, with colours', () => {
+    // `script` gives podlan a terminal.
+    const seen = run('script', ['-qec', `${join(root, 'podlan')} up --name ${cluster.name}`, '/dev/null']);
+    expect(seen.code).toBe(0);
+    expect(seen.out).toMatch(/\u001b\[2K\u001b\[32m✔\u001b\[0m node-1 /);
+  });
+
   it('up -o json prints data alone on stdout', () => {
     const data = JSON.parse(podlan(['up', '--name', cluster.name, '-f', example, '-o', 'json']).out);
     expect(data).toMatchObject({
