@@ -5,7 +5,7 @@ import type { ClusterSettings, NodeSettings } from '../api/cluster.ts';
 import { nodeCgroup } from '../api/cluster.ts';
 import { UserError } from '../cli/errors.ts';
 import { withoutCluster } from '../cli/kubeconfig.ts';
-import { cgroupPids, removeCgroupTree } from '../linux/cgroup/cgroup.io.ts';
+import { cgroupPids, removeCgroupTree, removeEmptyCgroup } from '../linux/cgroup/cgroup.io.ts';
 import { unmountBelow } from '../linux/mount/mount.io.ts';
 import { removeCluster, removeNode, residue } from '../network/down.io.ts';
 import { withLock } from './lock.io.ts';
@@ -43,7 +43,7 @@ async function endEverything(settings: ClusterSettings): Promise<void> {
   unmountBelow(settings.runDir);
   await removeCgroupTree(clusterCgroup(settings));
   // The parent goes with the last cluster; while another is in it the kernel keeps it.
-  await removeCgroupTree('/podlan').catch(() => {});
+  removeEmptyCgroup('/podlan');
   const left = residue(settings);
   if (left.length > 0)
     throw new UserError(`could not remove everything of '${settings.name}': ${left.join(', ')}; try again`);

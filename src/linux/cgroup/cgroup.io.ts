@@ -53,6 +53,11 @@ export async function removeCgroupTree(path: string, withinMs = 2_000): Promise<
   }
 }
 
+/** Removes one cgroup if nothing is in it. Not its tree: what is below may be another's, empty only for this moment. */
+export function removeEmptyCgroup(path: string): void {
+  for (const { root } of hierarchies()) removed(join(root, path));
+}
+
 function removed(dir: string): boolean {
   try {
     rmdirSync(dir);
