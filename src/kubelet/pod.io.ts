@@ -54,7 +54,10 @@ export class PodWorker {
     mkdirSync(this.#dir, { recursive: true, mode: 0o755 });
     writeJson(join(this.#dir, 'pod.json'), pod);
     this.#volumes = new PodVolumes(this.#dir, node.mounts);
-    this.#report = new StatusReport(node);
+    this.#report = new StatusReport(node, (answer) => {
+      if (answer) this.#pod = answer;
+      this.wake();
+    });
     this.containers = new PodContainers({
       node,
       dir: this.#dir,
@@ -133,12 +136,7 @@ export class PodWorker {
     const held = this.#stepRetryAtMs > nowMs;
     const { steps, requeueAtMs } = planPod(this.#pod, this.#seen(), nowMs);
     if (!held) for (const step of steps) this.#take(step);
-    if (!this.#forgotten) {
-      this.#report.write(this.#pod, this.#status(), (answer) => {
-        if (answer) this.#pod = answer;
-        this.wake();
-      });
-    }
+    if (!this.#forgotten) this.#report.write(this.#pod, this.#status());
     this.#cancelTimer();
     const times = [requeueAtMs, this.#report.retryAtMs, held ? this.#stepRetryAtMs : undefined];
     const next = Math.min(...times.map((t) => t ?? Infinity));

@@ -8,12 +8,15 @@ const RETRY_MS = 500;
 
 export class StatusReport {
   readonly #node: NodeContext;
+  readonly #done: (pod: Pod | undefined) => void;
   #answered: { readonly patch: string; readonly version: string } | undefined;
   #writing = false;
   #retryAtMs = 0;
 
-  constructor(node: NodeContext) {
+  /** `done` is told after each write, with the pod as the API then had it. */
+  constructor(node: NodeContext, done: (pod: Pod | undefined) => void) {
     this.#node = node;
+    this.#done = done;
   }
 
   /** After a failure: when to write again. */
@@ -33,30 +36,12 @@ export class StatusReport {
     return this.#answered?.version === pod.metadata.resourceVersion && this.#answered.patch === JSON.stringify(patch);
   }
 
-  /** `done` comes after a write that was begun, with the pod as the API then had it. */
-  write(pod: Pod, status: PodStatus, done: (pod: Pod | undefined) => void): void {
+  write(pod: Pod, status: PodStatus): void {
     if (this.#writing || this.retryAtMs !== undefined) return;
     const patch = statusPatch(pod, status);
     if (patch === undefined || this.#isAnswered(pod, patch)) return;
     this.#writing = true;
-    const { name, namespace, uid } = pod.metadata;
-    const sent = async (): Promise<Pod | undefined> => {
-      await this.#node.execute({
-        op: 'patch',
-        why: 'status',
-        kind: 'Pod',
-        namespace,
-        name,
-        patch,
-        subresource: 'status',
-      });
-      const now = this.#node.cache.get('Pod', namespace, name);
-      if (now?.metadata.uid !== uid) return undefined;
-      const rest = statusPatch(now, status);
-      this.#answered = { patch: JSON.stringify(rest), version: now.metadata.resourceVersion };
-      return now;
-    };
-    void sent()
+    void this.#send(pod, patch, status)
       .catch((e: unknown) => {
         this.#node.env.log('debug', `status of ${podWords(pod)}: ${String(e)}`);
         this.#retryAtMs = this.#node.env.nowMs() + RETRY_MS;
@@ -64,7 +49,18 @@ export class StatusReport {
       })
       .then((answer) => {
         this.#writing = false;
-        return done(answer);
+        return this.#done(answer);
       });
+  }
+
+  async #send(pod: Pod, patch: unknown, status: PodStatus): Promise<Pod | undefined> {
+    const { name, namespace, uid } = pod.metadata;
+    const change = { op: 'patch', why: 'status', kind: 'Pod', namespace, name, patch, subresource: 'status' } as const;
+    await this.#node.execute(change);
+    const now = this.#node.cache.get('Pod', namespace, name);
+    if (now?.metadata.uid !== uid) return undefined;
+    const rest = statusPatch(now, status);
+    this.#answered = { patch: JSON.stringify(rest), version: now.metadata.resourceVersion };
+    return now;
   }
 }

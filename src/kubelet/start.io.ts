@@ -88,7 +88,7 @@ export async function createContainer(node: NodeContext, o: Start): Promise<void
   const rootfs = join(dir, 'rootfs');
   for (const part of ['rootfs', 'upper', 'work']) mkdirSync(join(dir, part), { recursive: true, mode: 0o755 });
   node.mounts.overlay(rootfs, {
-    lower: [...o.image.layers].reverse(),
+    lower: o.image.layers.toReversed(),
     upper: join(dir, 'upper'),
     work: join(dir, 'work'),
   });

@@ -113,7 +113,7 @@ export async function openLab(unique: string): Promise<Lab> {
     async cutPower() {
       for (const pid of [...conmons(dir), ...cgroupPids(`/podlan/${settings.name}`)]) process.kill(pid, 'SIGKILL');
       await removeCgroupTree(`/podlan/${settings.name}`);
-      for (const uid of [...network.attached().keys()]) await network.detach(uid);
+      for (const uid of network.attached().keys()) await network.detach(uid);
       unmountBelow(dir);
     },
     residue: () => residue(settings, dir),
@@ -209,7 +209,7 @@ function createPod(
     kind: 'Pod',
     metadata: { name, namespace: 'default', ...meta },
     spec: { nodeName: 'node-1', terminationGracePeriodSeconds: 5, ...spec, containers },
-  } as Draft<Pod>);
+  });
 }
 
 function until(cache: Cache, name: string, what: (pod: Pod) => boolean | undefined, withinMs = 15_000): Promise<Pod> {

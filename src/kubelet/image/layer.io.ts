@@ -33,7 +33,7 @@ async function firstBytes(path: string): Promise<Buffer> {
 }
 
 /** By its first bytes, not by its media type: archives in the wild get that wrong. */
-async function decompressor(path: string): Promise<Transform | undefined> {
+async function decompressor(path: string) {
   const magic = (await firstBytes(path)).toString('hex');
   if (magic.startsWith('1f8b')) return createGunzip();
   if (magic === '28b52ffd') return createZstdDecompress();

@@ -163,7 +163,7 @@ function readJson(dir: string, file: string): unknown {
   try {
     return JSON.parse(readFileSync(join(dir, file), 'utf8'));
   } catch (e) {
-    throw new Error(`not an image archive: ${file}: ${(e as Error).message}`);
+    throw new Error(`not an image archive: ${file}: ${(e as Error).message}`, { cause: e });
   }
 }
 

@@ -27,7 +27,7 @@ export function mountsBelow(mountinfo: string, dir: string): string[] {
     .split('\n')
     .map((line) => (line.split(' ')[4] ?? '').replaceAll(/\\(\d{3})/g, (_, octal: string) => fromOctal(octal)))
     .filter((point) => point === root || point.startsWith(`${root}/`))
-    .reverse();
+    .toReversed();
 }
 
 const fromOctal = (octal: string): string => String.fromCharCode(Number.parseInt(octal, 8));
