@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { machineLine, median, spreadSeconds } from './measure.ts';
+import { machineLine, median, spreadSeconds } from '../measure.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const podlan = join(root, 'podlan');

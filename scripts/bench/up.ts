@@ -6,7 +6,7 @@ import { connect } from 'node:tls';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { machineLine, spreadSeconds } from './measure.ts';
+import { machineLine, spreadSeconds } from '../measure.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const podlan = join(root, 'podlan');
