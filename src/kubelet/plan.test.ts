@@ -120,6 +120,7 @@ describe('from nothing to running', () => {
     expect(steps(two, {})).toEqual(['start a#0']);
     expect(steps(two, { busy: new Set(['start a']) })).toEqual([]);
     expect(steps(two, { containers: [run('a')] })).toEqual(['start b#0']);
+    expect(steps(two, { containers: [end(run('a'), 1)] })).toEqual(['start b#0']);
     expect(phase(two, { containers: [run('a')] })).toBe('Pending');
     expect(phase(two, { containers: [run('a'), run('b')] })).toBe('Running');
   });

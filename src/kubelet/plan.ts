@@ -153,22 +153,21 @@ function containerSteps(pod: Pod, now: PodSeen, all: PodSeen, nowMs: number): Po
     steps.push(...plan.steps);
     if (plan.requeueAtMs !== undefined) requeueAtMs = Math.min(plan.requeueAtMs, requeueAtMs ?? plan.requeueAtMs);
   };
-  const startsNow = (): boolean =>
-    steps.some((s) => s.op === 'start') || [...all.busy].some((key) => key.startsWith('start '));
-
   for (const container of initContainersOf(pod)) {
-    const plan = oneContainer(pod, container, now, all, nowMs);
-    take(plan);
+    take(oneContainer(pod, container, now, all, nowMs));
     if (!initPassed(pod, container, now)) return { steps, requeueAtMs };
   }
-  for (const container of appContainersOf(pod)) {
-    const plan = oneContainer(pod, container, now, all, nowMs);
-    // One start at a time, in the order of the spec: who comes first gets the port.
-    if (startsNow() && plan.steps.some((s) => s.op === 'start')) continue;
-    take(plan);
-  }
+  const plans = appContainersOf(pod).map((c) => ({ c, plan: oneContainer(pod, c, now, all, nowMs) }));
+  const starting = steps.some(isStart) || [...all.busy].some((key) => key.startsWith('start '));
+  const toStart = plans.filter(({ plan }) => plan.steps.some(isStart));
+  // One start at a time, in the order of the spec: who comes first gets the port. One that crashes at once must not hold up
+  // those that have not run yet.
+  const next = toStart.find(({ c }) => !currentOf(now, c.name)) ?? toStart[0];
+  for (const each of plans) if (!toStart.includes(each) || (each === next && !starting)) take(each.plan);
   return { steps, requeueAtMs };
 }
+
+const isStart = (step: PodStep): boolean => step.op === 'start';
 
 /** Whether the containers after it may start: it is done, or as a sidecar has started. */
 export function initPassed(pod: Pod, container: Container, seen: PodSeen): boolean {

@@ -32,8 +32,8 @@ beforeAll(async () => {
   makeLayout();
 });
 afterAll(async () => {
-  await lab.close();
   rmSync(dir, { recursive: true, force: true });
+  await lab.close();
 });
 
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

@@ -25,8 +25,8 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await lab.close();
   rmSync(scratch, { recursive: true, force: true });
+  await lab.close();
 });
 afterEach(async () => {
   for (const { metadata } of lab.cache.list('Pod')) {
@@ -272,6 +272,11 @@ describe('confinement', () => {
     expect(lines[1]).toBe('rw');
     expect(lines.at(-1)).toBe(String(128 << 20));
     expect(() => execFileSync('ls', ['/etc/podlan-test'], { stdio: 'ignore' })).toThrow();
+  });
+
+  it('with hostPID it sees the machine’s processes, and its own end with it', async () => {
+    const { lines } = await said('busybox sleep 1000 & ls -d /proc/[0-9]* | wc -l', {}, { hostPID: true });
+    expect(Number(lines[0])).toBeGreaterThan(5);
   });
 
   it('RuntimeDefault refuses what engines refuse', async () => {

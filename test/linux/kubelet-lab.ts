@@ -61,6 +61,15 @@ export async function openLab(unique: string): Promise<Lab> {
   const dir = mkdtempSync(join(tmpdir(), `podlan-${unique}-`));
   const node: NodeSettings = { name: 'node-1', index: 1, ip: NODE_IP };
   const settings = labSettings(`podlan-${unique}-${process.pid}`, dir, node);
+  try {
+    return await buildLab(settings, node, dir);
+  } catch (e) {
+    await removeLab(settings.name, dir);
+    throw e;
+  }
+}
+
+async function buildLab(settings: ClusterSettings, node: NodeSettings, dir: string): Promise<Lab> {
   const errors: string[] = [];
   const env = realEnv((level, message, fields) => {
     if (level === 'error' || level === 'warn') errors.push(`${message} ${JSON.stringify(fields ?? {})}`);
@@ -111,7 +120,7 @@ export async function openLab(unique: string): Promise<Lab> {
       lab.kubelet = await start();
     },
     async cutPower() {
-      for (const pid of [...conmons(dir), ...cgroupPids(`/podlan/${settings.name}`)]) process.kill(pid, 'SIGKILL');
+      killAll(settings.name, dir);
       await removeCgroupTree(`/podlan/${settings.name}`);
       for (const uid of network.attached().keys()) await network.detach(uid);
       unmountBelow(dir);
@@ -119,14 +128,9 @@ export async function openLab(unique: string): Promise<Lab> {
     residue: () => residue(settings, dir),
     async close() {
       await lab.kubelet.stop(false);
-      for (const pid of cgroupPids(`/podlan/${settings.name}`)) process.kill(pid, 'SIGKILL');
-      await removeCgroupTree(`/podlan/${settings.name}`);
-      await removeCgroupTree('/podlan', 0).catch(() => {});
-      unmountBelow(dir);
-      for (const name of listNetns()) if (name.startsWith(`${settings.name}.`)) deleteNetns(name);
       cache.close();
       await server.close();
-      rmSync(dir, { recursive: true, force: true });
+      await removeLab(settings.name, dir);
     },
   };
   return lab;
@@ -241,6 +245,26 @@ function readLog(lab: Lab, name: string, container?: string): string {
     .map((line) => line.split(' '))
     .map(([, , tag, ...text]) => `${text.join(' ')}${tag === 'P' ? '' : '\n'}`)
     .join('');
+}
+
+function killAll(cluster: string, dir: string): void {
+  for (const pid of [...conmons(dir), ...cgroupPids(`/podlan/${cluster}`)]) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // A container's first process takes the others along: they are gone already.
+    }
+  }
+}
+
+/** Whatever a test has left, also one that failed in the middle. */
+async function removeLab(cluster: string, dir: string): Promise<void> {
+  killAll(cluster, dir);
+  await removeCgroupTree(`/podlan/${cluster}`);
+  await removeCgroupTree('/podlan', 0).catch(() => {});
+  unmountBelow(dir);
+  for (const name of listNetns()) if (name.startsWith(`${cluster}.`)) deleteNetns(name);
+  rmSync(dir, { recursive: true, force: true });
 }
 
 function conmons(dir: string): number[] {

@@ -88,7 +88,9 @@ export function limitCgroup(path: string, limits: CgroupLimits): void {
 function delegateControllers(root: string, path: string): void {
   let dir = root;
   for (const part of path.split('/').filter(Boolean)) {
-    writeFileSync(join(dir, 'cgroup.subtree_control'), '+cpu +memory +pids');
+    const here = readFileSync(join(dir, 'cgroup.controllers'), 'utf8').trim().split(' ');
+    const wanted = ['cpu', 'memory', 'pids'].filter((c) => here.includes(c)).map((c) => `+${c}`);
+    if (wanted.length > 0) writeFileSync(join(dir, 'cgroup.subtree_control'), wanted.join(' '));
     dir = join(dir, part);
   }
 }

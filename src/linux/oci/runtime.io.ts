@@ -18,7 +18,7 @@ import {
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { removeCgroupTree } from '../cgroup/cgroup.io.ts';
+import { cgroupPids, removeCgroupTree } from '../cgroup/cgroup.io.ts';
 import { conmonArgs, isZombie, parseSync, runtimeWords, startTicks } from './conmon.ts';
 import { RuntimeError } from './runtime.ts';
 import type { Exit, NewContainer, Runtime, RuntimeContainer } from './runtime.ts';
@@ -41,6 +41,11 @@ interface State {
   readonly boot: string;
   readonly startedMs: number;
   readonly deleted?: boolean;
+}
+
+/** As much of config.json as is read again. */
+interface Config {
+  readonly linux?: { readonly cgroupsPath: string; readonly namespaces: readonly { readonly type: string }[] };
 }
 
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -174,13 +179,16 @@ class RuncRuntime implements Runtime {
     const pid = Number(readText(join(this.dir(id), 'pid')) ?? 0);
     const state = readJson(join(this.dir(id), 'state.json')) as State | undefined;
     if (!state && pid > 0 && isOfRunc(pid)) kill(pid, 9);
+    const { linux } = (readJson(join(this.dir(id), 'config.json')) ?? {}) as Config;
+    // With the machine's own process ids the end of the first process ends no other.
+    if (linux && !linux.namespaces.some((n) => n.type === 'pid'))
+      for (const other of cgroupPids(linux.cgroupsPath)) kill(other, 9);
     await settled(() => pid === 0 || !existsSync(`/proc/${pid}`) || state?.ticks !== ticksOf(pid), 1_000);
     try {
       await run(this.#runc, ['--root', this.#o.runcRoot, 'delete', id]);
     } catch {
       // State of a former boot, or cut off half-way: runc refuses it, but what it stands for is gone with its processes.
-      const config = readJson(join(this.dir(id), 'config.json')) as { linux?: { cgroupsPath?: string } } | undefined;
-      if (config?.linux?.cgroupsPath) await removeCgroupTree(config.linux.cgroupsPath);
+      if (linux) await removeCgroupTree(linux.cgroupsPath);
       rmSync(join(this.#o.runcRoot, id), { recursive: true, force: true });
     }
   }
