@@ -42,8 +42,9 @@ export function createCluster(wanted: NewCluster): Promise<ClusterSettings> {
     if (!(await isFree(settings.apiPort))) {
       throw new UserError(`port ${settings.apiPort} on 127.0.0.1 is in use; choose another with --port`);
     }
+    await (await import('./pki.io.ts')).makePki(settings);
+    // Last: who finds settings finds a cluster that can start.
     writeSettings(settings);
-    await (await import('./pki.io.ts')).ensurePki(settings);
     return settings;
   });
 }

@@ -11,14 +11,23 @@ import { removeCluster, removeNode, residue } from '../network/down.io.ts';
 import { withLock } from './lock.io.ts';
 import { readCa } from './tls.io.ts';
 import { openProgress } from './progress.io.ts';
-import { markDown, readSettings, removePid, removeState, runningPid, runningProcesses } from './state.io.ts';
+import {
+  markDown,
+  readSettings,
+  processesOf,
+  removeLeftovers,
+  removePid,
+  removeState,
+  runningPid,
+} from './state.io.ts';
 import { forgetKubeconfig } from './up.io.ts';
 
 export function down(options: { name: string }): Promise<number> {
   return withLock(options.name, 'down', async () => {
     const settings = readSettings(options.name);
     if (!settings) {
-      process.stdout.write(`there is no cluster '${options.name}'; nothing to do\n`);
+      const words = removeLeftovers(options.name) ? 'what was left of it is removed' : 'nothing to do';
+      process.stdout.write(`there is no cluster '${options.name}'; ${words}\n`);
       return 0;
     }
     const progress = openProgress(process.stderr);
@@ -34,9 +43,11 @@ export function down(options: { name: string }): Promise<number> {
 }
 
 async function endEverything(settings: ClusterSettings): Promise<void> {
-  const pids = [...runningProcesses(settings).values()];
-  for (const pid of pids) kill(pid);
-  await until(() => runningProcesses(settings).size === 0, 'its processes to end');
+  await until(() => {
+    const running = processesOf(settings.name);
+    for (const { pid } of running) kill(pid);
+    return running.length === 0;
+  }, 'its processes to end');
   await endContainers(settings, clusterCgroup(settings));
   removeCluster(settings);
   unmountBelow(join(settings.stateDir, 'nodes'));
@@ -48,8 +59,8 @@ async function endEverything(settings: ClusterSettings): Promise<void> {
   if (left.length > 0)
     throw new UserError(`could not remove everything of '${settings.name}': ${left.join(', ')}; try again`);
   const ca = readCa(settings);
-  removeState(settings);
   if (ca !== undefined) forgetKubeconfig((text) => withoutCluster(text, settings.name, ca));
+  removeState(settings);
 }
 
 const clusterCgroup = (settings: ClusterSettings): string => `/podlan/${settings.name}`;

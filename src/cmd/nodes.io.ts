@@ -6,7 +6,7 @@ import { cutNode, until } from './down.io.ts';
 import { withLock } from './lock.io.ts';
 import { openProgress } from './progress.io.ts';
 import { startProcess } from './start.io.ts';
-import { isDown, markDown, requireSettings, runningPid } from './state.io.ts';
+import { adoptProcesses, isDown, markDown, requireSettings, runningPid } from './state.io.ts';
 import { waitForNodes } from './wait.io.ts';
 
 export type NodeAction = 'stop' | 'kill' | 'start';
@@ -26,6 +26,7 @@ export function nodeCommand(
       const names = settings.nodes.map((n) => n.name).join(', ');
       throw new UserError(`cluster '${settings.name}' has no node '${nodeName}'; it has ${names}`);
     }
+    adoptProcesses(settings);
     if (action === 'start') return startNode(settings, node, options.timeoutSeconds);
     if (isDown(settings, node.name)) {
       process.stdout.write(`${node.name} is already down; nothing was changed\n`);

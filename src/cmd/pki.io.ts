@@ -3,7 +3,7 @@
 // x509's injection container reads this polyfill when it loads: it must come first.
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import type { ClusterSettings } from '../api/cluster.ts';
@@ -111,10 +111,9 @@ function identities(settings: ClusterSettings): Identity[] {
   ];
 }
 
-/** Writes the authority and every identity's certificate and key (mode 0600) into stateDir/pki, once. */
-export async function ensurePki(settings: ClusterSettings): Promise<void> {
+/** Writes the authority and every identity's certificate and key (mode 0600) into stateDir/pki. */
+export async function makePki(settings: ClusterSettings): Promise<void> {
   const dir = pkiDir(settings);
-  if (existsSync(join(dir, 'complete'))) return;
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const authority = await createAuthority(settings.name);
   const write = (file: string, text: string): void => writeFileSync(join(dir, file), text, { mode: 0o600 });
@@ -127,6 +126,4 @@ export async function ensurePki(settings: ClusterSettings): Promise<void> {
       write(`${who.file}.key`, key);
     }),
   );
-  // A crash half-way leaves no such mark, and the next `up` makes all of them anew.
-  write('complete', '');
 }

@@ -3,7 +3,10 @@
 /** Tells `podlan up`, which started this process with an IPC channel, that it is ready; then lets the channel go. */
 export function sayReady(): void {
   if (!process.send) return;
-  process.send({ ready: true }, () => process.disconnect());
+  // Who started this process may be gone by now (Ctrl-C): nobody to tell, and no reason to end.
+  process.send({ ready: true }, () => {
+    if (process.connected) process.disconnect();
+  });
 }
 
 /** Tells why it cannot start, in one line, and ends. */

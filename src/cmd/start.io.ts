@@ -4,13 +4,13 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClusterSettings } from '../api/cluster.ts';
 import { UserError } from '../cli/errors.ts';
-import { logFile, settingsFile, writePid } from './state.io.ts';
+import { logFile, processArguments, writePid } from './state.io.ts';
 
 type FromChild = { ready: true } | { failed: string };
 
 /** Resolves when the process says that it is ready; rejects with its own words when it cannot start. */
 export function startProcess(settings: ClusterSettings, who: string, signal?: AbortSignal): Promise<void> {
-  const args = [entryPoint(), ...(who === 'server' ? ['server'] : ['node-process', who]), settingsFile(settings.name)];
+  const args = [entryPoint(), ...processArguments(settings.name, who)];
   mkdirSync(join(settings.stateDir, 'log'), { recursive: true });
   const log = openSync(logFile(settings, who), 'a', 0o600);
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {

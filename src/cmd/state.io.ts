@@ -43,11 +43,11 @@ export function requireSettings(name: string): ClusterSettings {
   throw new UserError(`there is no cluster '${name}' on this machine; ${known}`, 3);
 }
 
-/** Written whole or not at all: a crash leaves the old file or none. */
+/** Written whole or not at all, and on the disk: from here on there is a cluster of that name. */
 export function writeSettings(settings: ClusterSettings): void {
   mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 });
   const file = settingsFile(settings.name);
-  writeFileSync(`${file}.new`, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(`${file}.new`, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600, flush: true });
   renameSync(`${file}.new`, file);
 }
 
@@ -57,19 +57,43 @@ export function clusterNames(): string[] {
   return readdirSync(stateRoot).filter((name) => existsSync(settingsFile(name)));
 }
 
-/** Removes the cluster's directories, and the roots when it was the last. */
-export function removeState(settings: Pick<ClusterSettings, 'stateDir' | 'runDir'>): void {
-  removeDirectory(settings.stateDir);
-  removeDirectory(settings.runDir);
+type Directories = Pick<ClusterSettings, 'name' | 'stateDir' | 'runDir'>;
+// The settings' name from the moment in which there is no cluster any more until its last file is gone.
+const removedFile = (name: string): string => `${settingsFile(name)}.removed`;
+
+/** Removes the cluster's directories, and the roots when it was the last. Cut off in between, finishRemoval goes on. */
+export function removeState(directories: Directories): void {
+  const { name, stateDir, runDir } = directories;
+  if (existsSync(settingsFile(name))) renameSync(settingsFile(name), removedFile(name));
+  removeDirectory(runDir);
+  removeDirectory(stateDir, removedFile(name));
   for (const root of [stateRoot, runRoot]) {
     if (existsSync(root) && readdirSync(root).length === 0) rmSync(root, { recursive: true, force: true });
   }
 }
 
+const directoriesOf = (name: string): Directories => ({ name, stateDir: stateDirOf(name), runDir: runDirOf(name) });
+
+/** What a `down` that was cut off has left to do. */
+export function finishRemoval(name: string): void {
+  if (existsSync(removedFile(name))) removeState(directoriesOf(name));
+}
+
+/** Files of a cluster that has no settings: its `up` was cut off before there was a cluster, or its `down` after. */
+export function removeLeftovers(name: string): boolean {
+  const directories = directoriesOf(name);
+  const found = existsSync(directories.stateDir) || existsSync(directories.runDir);
+  removeState(directories);
+  return found;
+}
+
 /** A directory that somebody mounted a disk on is emptied, and stays: the mount is not ours. */
-function removeDirectory(dir: string): void {
+function removeDirectory(dir: string, last?: string): void {
   if (!existsSync(dir)) return;
-  for (const entry of readdirSync(dir)) rmSync(join(dir, entry), { recursive: true, force: true });
+  for (const path of readdirSync(dir).map((entry) => join(dir, entry))) {
+    if (path !== last) rmSync(path, { recursive: true, force: true });
+  }
+  if (last !== undefined) rmSync(last, { force: true });
   try {
     rmdirSync(dir);
   } catch (error) {
@@ -102,29 +126,51 @@ export function removePid(settings: Pick<ClusterSettings, 'runDir'>, who: string
   rmSync(pidFile(settings, who), { force: true });
 }
 
-function runningOf(file: string): number | undefined {
+/** pid of the cluster's `who` if that very process still runs. */
+export function runningPid(settings: Pick<ClusterSettings, 'runDir'>, who: string): number | undefined {
   try {
-    const [pid, started] = readFileSync(file, 'utf8').trim().split(' ');
+    const [pid, started] = readFileSync(pidFile(settings, who), 'utf8').trim().split(' ');
     return pid !== undefined && started !== undefined && startTime(Number(pid)) === started ? Number(pid) : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** pid of the cluster's `who` if that very process still runs. */
-export const runningPid = (settings: Pick<ClusterSettings, 'runDir'>, who: string): number | undefined =>
-  runningOf(pidFile(settings, who));
+export interface ClusterProcess {
+  /** server or a node's name. */
+  readonly who: string;
+  readonly pid: number;
+}
 
-/** Everybody of the cluster that runs: server, node-1, ... -> pid. */
-export function runningProcesses(settings: Pick<ClusterSettings, 'runDir'>): Map<string, number> {
-  const running = new Map<string, number>();
-  if (!existsSync(settings.runDir)) return running;
-  for (const file of readdirSync(settings.runDir)) {
-    if (!file.endsWith('.pid')) continue;
-    const pid = runningOf(join(settings.runDir, file));
-    if (pid !== undefined) running.set(file.slice(0, -'.pid'.length), pid);
+/** The arguments of the cluster's `who`, by which processesOf finds it again. */
+export const processArguments = (name: string, who: string): string[] =>
+  who === 'server' ? ['server', settingsFile(name)] : ['node-process', who, settingsFile(name)];
+
+/** Everybody of the cluster that runs, by what the kernel says: an `up` that is killed may leave a process without a pid file. */
+export function processesOf(name: string): ClusterProcess[] {
+  return readdirSync('/proc').flatMap((entry) => {
+    if (!/^\d+$/.test(entry)) return [];
+    const words = commandOf(Number(entry));
+    if (words.at(-1) !== settingsFile(name)) return [];
+    if (words.at(-2) === 'server') return [{ who: 'server', pid: Number(entry) }];
+    return words.at(-3) === 'node-process' ? [{ who: words.at(-2) ?? '', pid: Number(entry) }] : [];
+  });
+}
+
+/** The words of a command line; none for a process that has ended (a zombie too). */
+function commandOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+  } catch {
+    return [];
   }
-  return running;
+}
+
+/** Gives a pid file to every process that runs without one. */
+export function adoptProcesses(settings: ClusterSettings): void {
+  for (const { who, pid } of processesOf(settings.name)) {
+    if (runningPid(settings, who) === undefined) writePid(settings, who, pid);
+  }
 }
 
 // A node that was stopped or killed on purpose stays so until `node start`, a `down` or a reboot (runDir goes with it).

@@ -16,7 +16,7 @@ import { withLock } from './lock.io.ts';
 import { readTls } from './tls.io.ts';
 import { openProgress, type Progress } from './progress.io.ts';
 import { startProcess } from './start.io.ts';
-import { isDown, kubeconfigFile, readSettings, runningPid } from './state.io.ts';
+import { adoptProcesses, finishRemoval, isDown, kubeconfigFile, readSettings, runningPid } from './state.io.ts';
 import { waitForNodes, waitForWorkloads } from './wait.io.ts';
 
 export interface UpOptions {
@@ -74,8 +74,12 @@ async function ensureRunning(
   options: UpOptions,
   progress: Progress,
 ): Promise<{ settings: ClusterSettings; changed: boolean }> {
+  finishRemoval(options.name);
   const old = readSettings(options.name);
-  if (old) refuseChanges(old, options);
+  if (old) {
+    refuseChanges(old, options);
+    adoptProcesses(old);
+  }
   const settings = old ?? (await createCluster({ name: options.name, nodes: options.nodes ?? 3, port: options.port }));
   const names = ['server', ...settings.nodes.map((node) => node.name)];
   const missing = names.filter((who) => runningPid(settings, who) === undefined && !isDown(settings, who));

@@ -14,7 +14,7 @@ import { promisify } from 'node:util';
 import { type ClusterSettings, defaultTimeouts, type NodeSettings } from '../../src/api/cluster.ts';
 import { resourcePath } from '../../src/api/kinds.ts';
 import type { Kind, KubeObject } from '../../src/api/types.ts';
-import { ensurePki } from '../../src/cmd/pki.io.ts';
+import { makePki } from '../../src/cmd/pki.io.ts';
 import { readTls } from '../../src/cmd/tls.io.ts';
 import { createNetns, deleteNetns, enterNetns, openNetns, runInNetns } from '../../src/linux/net/netns.io.ts';
 import type { DnsRecord } from '../../src/network/dns/record.ts';
@@ -70,7 +70,7 @@ export async function openLab(): Promise<Lab> {
   ip('-n', nodeNs, 'addr', 'add', `${dnsIp}/32`, 'dev', 'lo');
   ip('-n', upstreamNs, 'addr', 'add', '10.199.2.3/24', 'dev', `e${id}2`);
   enterNetns(hostNs);
-  await ensurePki(settings);
+  await makePki(settings);
   const api = await serveApi(readTls(settings, 'server'), settings);
   const upstream = runInNetns(upstreamNs, serveUpstream);
   const resolvConf = join(dir, 'resolv.conf');
