@@ -4,6 +4,7 @@
 import { kindRow } from '../api/kinds.ts';
 import type { Service } from '../api/types.ts';
 import { type FieldError, invalid } from '../api/validation/index.ts';
+import { ipv4Number, ipv4Range, ipv4Text } from '../lib/ip.ts';
 import { internal } from './errors.ts';
 import { storeKey } from './objects.ts';
 import type { WatchCache } from './watchcache.ts';
@@ -30,6 +31,9 @@ type Port = NonNullable<Spec['ports']>[number];
 
 export const hasClusterIp = (spec: Spec): boolean =>
   spec.type !== 'ExternalName' && spec.clusterIP !== undefined && spec.clusterIP !== '' && spec.clusterIP !== 'None';
+/** Also undefined for what is no IPv4 address: validation says so, with the field. */
+const clusterIpNumber = (spec: Spec): number | undefined =>
+  hasClusterIp(spec) ? ipv4Number(spec.clusterIP ?? '') : undefined;
 const needsClusterIp = (spec: Spec): boolean => spec.type !== 'ExternalName';
 const needsNodePorts = (spec: Spec): boolean => spec.type === 'NodePort' || spec.type === 'LoadBalancer';
 const givesNodePorts = (spec: Spec): boolean =>
@@ -86,63 +90,63 @@ class Pool {
   }
 }
 
-const ipNumber = (ip: string): number => ip.split('.').reduce((n, part) => n * 256 + Number(part), 0);
-const ipText = (n: number): string => [24, 16, 8, 0].map((shift) => (n / 2 ** shift) & 255).join('.');
-const isIpv4 = (ip: string): boolean =>
-  /^(\d{1,3}\.){3}\d{1,3}$/.test(ip) && ip.split('.').every((p) => Number(p) < 256);
-
 /** The pools of a server, and what they refuse in upstream's words. */
 class Allocation {
   private readonly ips: Pool;
   private readonly ports: Pool;
   private readonly range: ServiceRange;
   constructor(range: ServiceRange, random: () => number) {
-    const [base = '', bits = '32'] = range.serviceNetwork.split('/');
-    const first = ipNumber(base);
-    const last = first + 2 ** (32 - Number(bits)) - 1;
+    const network = ipv4Range(range.serviceNetwork);
+    if (!network) throw new Error(`not an IPv4 range for Services: '${range.serviceNetwork}'`);
+    const [first, last] = network;
+    const reserved = range.reservedIps.map(ipv4Number).filter((n) => n !== undefined);
     // Neither the network's own address nor its broadcast address.
-    this.ips = new Pool(first + 1, last - 1, new Set(range.reservedIps.map(ipNumber)), random);
+    this.ips = new Pool(first + 1, last - 1, new Set(reserved), random);
     this.ports = new Pool(range.nodePorts.from, range.nodePorts.to, new Set(), random);
     this.range = range;
   }
 
   hold(service: Service, key: string): void {
-    if (hasClusterIp(service.spec)) this.ips.take(ipNumber(service.spec.clusterIP ?? ''), key);
+    const ip = clusterIpNumber(service.spec);
+    if (ip !== undefined) this.ips.take(ip, key);
     for (const port of portsOf(service)) this.ports.take(port, key);
   }
 
   /** Gives back what `was` holds, except what `is` holds too. */
   release(was: Service, key: string, is: Service | undefined): void {
-    const kept = is && hasClusterIp(is.spec) ? is.spec.clusterIP : undefined;
-    if (hasClusterIp(was.spec) && was.spec.clusterIP !== kept) this.ips.free(ipNumber(was.spec.clusterIP ?? ''), key);
+    const held = clusterIpNumber(was.spec);
+    if (held !== undefined && held !== (is && clusterIpNumber(is.spec))) this.ips.free(held, key);
     const keptPorts = new Set(is ? portsOf(is) : []);
     for (const port of portsOf(was)) if (!keptPorts.has(port)) this.ports.free(port, key);
   }
 
   clusterIp(spec: Spec, key: string, name: string): void {
     if (spec.clusterIP !== undefined && spec.clusterIP !== '') {
-      if (spec.clusterIP !== 'None') this.checkIp(spec.clusterIP, key, name);
+      this.checkIp(spec, key, name);
     } else {
       const picked = this.ips.pick();
       if (picked === undefined) throw internal('failed to allocate a serviceIP: range is full');
-      spec.clusterIP = ipText(picked);
+      spec.clusterIP = ipv4Text(picked);
     }
     spec.clusterIPs = [spec.clusterIP];
-    if (spec.clusterIP !== 'None') this.ips.take(ipNumber(spec.clusterIP), key);
+    const ip = clusterIpNumber(spec);
+    if (ip !== undefined) this.ips.take(ip, key);
   }
 
-  private checkIp(ip: string, key: string, name: string): void {
-    if (!isIpv4(ip)) return; // Validation says so, with the field.
+  private checkIp(spec: Spec, key: string, name: string): void {
+    const ip = spec.clusterIP;
+    const n = clusterIpNumber(spec);
+    if (n === undefined) return;
     const refuse = (why: string): never => {
       const detail = `failed to allocate IP ${ip}: ${why}`;
       throw invalid('Service', name, [{ type: 'FieldValueInvalid', field: 'spec.clusterIPs', badValue: [ip], detail }]);
     };
-    if (!this.ips.contains(ipNumber(ip))) {
+    if (!this.ips.contains(n)) {
       refuse(
         `the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${this.range.serviceNetwork}`,
       );
     }
-    const owner = this.ips.ownerOf(ipNumber(ip));
+    const owner = this.ips.ownerOf(n);
     if (owner !== undefined && owner !== key) refuse('provided IP is already allocated');
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { overlaps, parseCidr } from '../linux/net/ip.ts';
+import { overlaps, parseCidr } from '../lib/ip.ts';
 import { pickRanges } from './ranges.ts';
 
 describe('pickRanges', () => {

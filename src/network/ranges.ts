@@ -1,5 +1,5 @@
 // Which addresses a new cluster takes: none that this machine, its VPNs or another cluster uses.
-import { type Cidr, nthIp, overlaps, parseCidr } from '../linux/net/ip.ts';
+import { type Cidr, nthIp, overlaps, parseCidr } from '../lib/ip.ts';
 
 export interface ClusterRanges {
   readonly slot: number;

@@ -84,6 +84,5 @@ export const LONG_FILES: ReadonlyMap<string, string> = new Map([]);
 
 /** Folders of src that no test imports from, each with its reason. */
 export const FOLDERS_WITHOUT_TEST: ReadonlyMap<string, string> = new Map([
-  ['src/lib', 'where the bundle keeps its workers: every test with a process runs it'],
   ['src/cmd', 'wiring only: test/cluster runs it as processes'],
 ]);

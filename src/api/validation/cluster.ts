@@ -1,4 +1,5 @@
 // Namespace, Node, Lease, Event, ControllerRevision.
+import { tryCidr } from '../../lib/ip.ts';
 import type { ControllerRevision, Event, Lease, Namespace, Node } from '../types.ts';
 import {
   duplicate,
@@ -12,7 +13,7 @@ import {
   same,
 } from './field.ts';
 import { finalizerErrors } from './metadata.ts';
-import { isLabelValue, isQualifiedName, parseCidr } from './names.ts';
+import { isLabelValue, isQualifiedName } from './names.ts';
 import { taintEffectErrors } from './selector.ts';
 
 export function* namespaceErrors({ spec }: Namespace): Errors {
@@ -31,7 +32,7 @@ export function* nodeErrors({ spec }: Node): Errors {
     keys.add(id);
   }
   for (const [index, cidr] of (spec?.podCIDRs ?? []).entries()) {
-    if (!parseCidr(cidr)) {
+    if (!tryCidr(cidr)) {
       yield invalidValue(
         `spec.podCIDRs[${index}]`,
         cidr,

@@ -1,4 +1,5 @@
 // Endpoints and EndpointSlices: addresses behind a Service.
+import { isIp, isIpv4, isIpv6 } from '../../lib/ip.ts';
 import type { core, discovery, Endpoints, EndpointSlice } from '../types.ts';
 import { protocolErrors } from './container.ts';
 import {
@@ -11,7 +12,7 @@ import {
   required,
   tooMany,
 } from './field.ts';
-import { isDns1123Label, isDns1123Subdomain, isIp, isIpv4, isIpv6, isPortNumber, isQualifiedName } from './names.ts';
+import { isDns1123Label, isDns1123Subdomain, isPortNumber, isQualifiedName } from './names.ts';
 import { IP_FORMAT } from './podspec.ts';
 
 /** Addresses that would lead a client into its own machine, or nowhere. */

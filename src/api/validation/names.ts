@@ -170,36 +170,3 @@ export function isPortName(value: string): string[] {
 export function isPortNumber(value: number): string[] {
   return value >= 1 && value <= 65535 ? [] : ['must be between 1 and 65535, inclusive'];
 }
-
-/** Dotted quad or IPv6 text, without a zone. */
-export const isIp = (value: string): boolean => isIpv4(value) || isIpv6(value);
-
-export function isIpv4(value: string): boolean {
-  const parts = value.split('.');
-  return parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255);
-}
-
-export function isIpv6(value: string): boolean {
-  let text = value;
-  const lastColon = text.lastIndexOf(':');
-  if (lastColon >= 0 && text.includes('.')) {
-    if (!isIpv4(text.slice(lastColon + 1))) return false;
-    text = `${text.slice(0, lastColon + 1)}0:0`;
-  }
-  const halves = text.split('::');
-  if (halves.length > 2 || !text.includes(':')) return false;
-  const groups = halves.flatMap((half) => (half === '' ? [] : half.split(':')));
-  if (!groups.every((group) => /^[0-9a-fA-F]{1,4}$/.test(group))) return false;
-  return halves.length === 2 ? groups.length <= 7 : groups.length === 8;
-}
-
-/** '10.0.0.0/8': undefined when it is no CIDR. */
-export function parseCidr(value: string): { ip: string; bits: number; family: 4 | 6 } | undefined {
-  const match = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(value);
-  if (!match) return undefined;
-  const [, ip = '', text] = match;
-  const bits = Number(text);
-  if (isIpv4(ip) && bits <= 32) return { ip, bits, family: 4 };
-  if (isIpv6(ip) && bits <= 128) return { ip, bits, family: 6 };
-  return undefined;
-}

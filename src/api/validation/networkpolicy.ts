@@ -1,52 +1,28 @@
 // NetworkPolicy: whom it selects, and the peers and ports of its rules.
+import { type Cidr, covers, tryCidr } from '../../lib/ip.ts';
 import type { networking, NetworkPolicy } from '../types.ts';
 import { PROTOCOLS } from './container.ts';
 import { type Errors, forbidden, invalidValue, notSupported, required } from './field.ts';
-import { isIpv4, parseCidr } from './names.ts';
 import { portErrors } from './probe.ts';
 import { labelSelectorErrors } from './selector.ts';
 
 const CIDR_FORMAT = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
 
-/** The bits of an address as text, so that 'is within' is 'starts with'. */
-function addressBits(ip: string): string {
-  const binary = (value: number, width: number): string => value.toString(2).padStart(width, '0');
-  if (isIpv4(ip)) {
-    return ip
-      .split('.')
-      .map((part) => binary(Number(part), 8))
-      .join('');
-  }
-  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(ip);
-  const text = dotted
-    ? `${dotted[1]}${(Number(dotted[2]) * 256 + Number(dotted[3])).toString(16)}:${(Number(dotted[4]) * 256 + Number(dotted[5])).toString(16)}`
-    : ip;
-  const [head = '', tail] = text.split('::');
-  const groups = (part: string | undefined): string[] => (part ? part.split(':') : []);
-  const [left, right] = [groups(head), groups(tail)];
-  const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0');
-  return [...left, ...zeros, ...right].map((group) => binary(Number.parseInt(group, 16), 16)).join('');
-}
-
-type Cidr = NonNullable<ReturnType<typeof parseCidr>>;
-const isStrictlyWithin = (inner: Cidr, outer: Cidr): boolean =>
-  inner.family === outer.family &&
-  inner.bits > outer.bits &&
-  addressBits(inner.ip).startsWith(addressBits(outer.ip).slice(0, outer.bits));
+const isStrictlyWithin = (inner: Cidr, outer: Cidr): boolean => covers(outer, inner) && inner.prefix > outer.prefix;
 
 function* ipBlockErrors(field: string, { cidr, except }: networking.IPBlock): Errors {
   if (!cidr) {
     yield required(`${field}.cidr`);
     return;
   }
-  const outer = parseCidr(cidr);
+  const outer = tryCidr(cidr);
   if (!outer) {
     yield invalidValue(`${field}.cidr`, cidr, CIDR_FORMAT);
     return;
   }
   for (const [index, text] of (except ?? []).entries()) {
     const at = `${field}.except[${index}]`;
-    const inner = parseCidr(text);
+    const inner = tryCidr(text);
     if (!inner) yield invalidValue(at, text, CIDR_FORMAT);
     else if (!isStrictlyWithin(inner, outer)) yield invalidValue(at, text, 'must be a strict subset of `cidr`');
   }

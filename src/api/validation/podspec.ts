@@ -1,4 +1,5 @@
 // The spec of a pod or of a template.
+import { isIp } from '../../lib/ip.ts';
 import type { core } from '../types.ts';
 import { containerErrors, idErrors, initContainerErrors, seccompErrors } from './container.ts';
 import {
@@ -12,7 +13,7 @@ import {
   required,
 } from './field.ts';
 import { annotationErrors, finalizerErrors, labelErrors } from './metadata.ts';
-import { isDns1123Label, isDns1123Subdomain, isIp, isQualifiedName } from './names.ts';
+import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from './names.ts';
 import { nodeAffinityErrors, tolerationErrors } from './selector.ts';
 import { volumeErrors } from './volume.ts';
 

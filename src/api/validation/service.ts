@@ -1,9 +1,10 @@
 // Services: ports and their names, cluster IPs, and what each type allows.
+import { isIp } from '../../lib/ip.ts';
 import type { core, Service } from '../types.ts';
 import { protocolErrors } from './container.ts';
 import { duplicate, type Errors, forbidden, formatErrors, invalidValue, notSupported, required } from './field.ts';
 import { labelErrors } from './metadata.ts';
-import { isDns1123Label, isDns1123Subdomain, isIp, isPortNumber, isQualifiedName } from './names.ts';
+import { isDns1123Label, isDns1123Subdomain, isPortNumber, isQualifiedName } from './names.ts';
 import { IP_FORMAT } from './podspec.ts';
 import { portErrors } from './probe.ts';
 

@@ -1,5 +1,6 @@
 // Every node gets a range of pod addresses of its own, the lowest that is free.
 import type { Change, Plan, View } from '../../client/types.ts';
+import { nthIp, parseCidr, sizeOf } from '../../lib/ip.ts';
 
 export function plan(view: View, key: string, podNetwork: string, nodePodPrefix: number): Plan {
   const node = view.get('Node', undefined, key);
@@ -23,14 +24,9 @@ export function plan(view: View, key: string, podNetwork: string, nodePodPrefix:
   return { changes: [event] };
 }
 
-/** The subnets of a prefix length within an IPv4 network, ascending. */
+/** The subnets of a prefix length within a network, ascending. */
 export function* subnets(network: string, prefix: number): Generator<string> {
-  const [address = '', bits = ''] = network.split('/');
-  const base = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
-  const size = 2 ** (32 - prefix);
-  const count = 2 ** (prefix - Number(bits));
-  for (let i = 0; i < count; i++) {
-    const at = base + i * size;
-    yield `${[24, 16, 8, 0].map((shift) => Math.floor(at / 2 ** shift) % 256).join('.')}/${prefix}`;
-  }
+  const cidr = parseCidr(network);
+  const size = sizeOf({ base: cidr.base, prefix });
+  for (let at = 0; at < sizeOf(cidr); at += size) yield `${nthIp(cidr, at)}/${prefix}`;
 }

@@ -5,6 +5,7 @@
 //   attribute u16 length, u16 type (0x8000: nested), payload, padded to 4
 //   CTA_TUPLE_ORIG 1, CTA_TUPLE_REPLY 2 { CTA_TUPLE_IP 1 { src 1, dst 2 }, CTA_TUPLE_PROTO 2 { num 1, sport 2, dport 3,
 //   icmp id 4, type 5, code 6 } }
+import { formatIp, parseIp } from '../../lib/ip.ts';
 import type { Flow, Tuple } from './flow.ts';
 
 const AF_INET = 2;
@@ -56,7 +57,7 @@ function attribute(type: number, payload: readonly number[]): number[] {
 }
 
 const be16 = (n: number): number[] => [n >> 8, n & 255];
-const address = (ip: string): number[] => ip.split('.').map(Number);
+const address = (ip: string): number[] => [...parseIp(ip)];
 
 function tupleBytes(protocol: string, { src, dst, sport, dport, icmp }: Tuple): number[] {
   const ports =
@@ -125,8 +126,8 @@ function readTuple(bytes: Uint8Array | undefined): { protocol: string; tuple: Tu
   return {
     protocol: protocolName(number(1) ?? 0),
     tuple: {
-      src: src.join('.'),
-      dst: dst.join('.'),
+      src: formatIp(src),
+      dst: formatIp(dst),
       ...(sport !== undefined && dport !== undefined && { sport, dport }),
       ...(id !== undefined && { icmp: { id, type: number(5) ?? 0, code: number(6) ?? 0 } }),
     },

@@ -1,5 +1,5 @@
 // A working machine's network in memory: namespaces with links, addresses and routes that refuse what the kernel refuses.
-import { containsIp, formatCidr, parseCidr } from './ip.ts';
+import { containsIp, formatCidr, parseCidr } from '../../lib/ip.ts';
 import {
   type Link,
   type Net,

@@ -3,7 +3,7 @@
 //   nlmsghdr  | len u32 | type u16 | flags u16 | seq u32 | port u32 |
 //   then one fixed struct by type (ifinfomsg, ifaddrmsg, rtmsg, ndmsg), then attributes, each padded to 4:
 //   rtattr    | len u16 | type u16 | value ... |      len counts its own 4 bytes, not the padding
-import { formatIp, parseIp } from './ip.ts';
+import { formatIp, parseIp } from '../../lib/ip.ts';
 import { type Link, type NetOp, ROUTE_PROTOCOL, type VethPair } from './net.ts';
 
 export const RTM = {

@@ -1,5 +1,6 @@
 // Walks typed rules with one packet, as the kernel would: the same values that print.ts prints. Statements it does not
 // know do not exist (the union is closed); a name that is not there is a bug in the ruleset and throws.
+import { ipv4Number, ipv4Range } from '../../lib/ip.ts';
 import { elementId, elementsOf, isRange } from './nft.ts';
 import type { CtState, Element, Field, NftSet, Rule, Statement, Table, TcpFlag, Value, Verdict } from './nft.ts';
 
@@ -215,14 +216,11 @@ function find(set: NftSet, key: readonly Value[]): Element | undefined {
 function inValue(value: Value, wanted: Element['key'][number]): boolean {
   if (isRange(wanted)) return ordinal(wanted.from) <= ordinal(value) && ordinal(value) <= ordinal(wanted.to);
   if (typeof wanted === 'string' && wanted.endsWith('*')) return String(value).startsWith(wanted.slice(0, -1));
-  const [address, bits] = String(wanted).split('/');
-  if (bits === undefined) return String(value) === String(wanted);
-  const size = 2 ** (32 - Number(bits));
-  return Math.floor(ordinal(value) / size) === Math.floor(ordinal(address as string) / size);
+  const text = String(wanted);
+  if (!text.includes('/')) return String(value) === text;
+  const range = ipv4Range(text);
+  return range !== undefined && range[0] <= ordinal(value) && ordinal(value) <= range[1];
 }
 
-/** Addresses and ports in their order. */
-function ordinal(value: Value): number {
-  if (typeof value === 'number') return value;
-  return value.split('.').reduce((n, part) => n * 256 + Number(part), 0);
-}
+/** Addresses and ports in their order; NaN, which is in no range, for other words. */
+const ordinal = (value: Value): number => (typeof value === 'number' ? value : (ipv4Number(value) ?? Number.NaN));

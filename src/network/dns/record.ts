@@ -1,5 +1,5 @@
 // Resource records as values, in zone-file words; one text form for tests, logs and people.
-import { addressText } from './address.ts';
+import { formatIp } from '../../lib/ip.ts';
 import { readName } from './name.ts';
 
 export const TYPE = {
@@ -89,7 +89,7 @@ export function dataText(data: RecordData): string {
 }
 
 function rawText(code: number, data: Uint8Array): string {
-  if (code === TYPE.A || code === TYPE.AAAA) return addressText(data);
+  if (code === TYPE.A || code === TYPE.AAAA) return formatIp(data);
   if (code === TYPE.CNAME || code === TYPE.NS || code === TYPE.PTR) return readName(data, 0)?.name ?? '?';
   return `\\# ${data.length} ${Array.from(data, (b) => b.toString(16).padStart(2, '0')).join('')}`;
 }

@@ -1,6 +1,7 @@
 // One Service and its EndpointSlices -> the names it stands for. Kubernetes DNS specification 1.1.0, sections 2.3 to 2.5;
 // what goes beyond it (and is in CoreDNS) is marked "extra".
-import { addressBytes, reverseName } from './address.ts';
+import { tryIp } from '../../lib/ip.ts';
+import { reverseName } from './reverse.ts';
 import type { EndpointSlice, Service } from '../../api/types.ts';
 import { isName } from './name.ts';
 import type { RecordData } from './record.ts';
@@ -88,7 +89,7 @@ class Publisher {
   }
 
   address(name: string, address: string): void {
-    const bytes = addressBytes(address);
+    const bytes = tryIp(address);
     if (bytes) this.add(name, { type: bytes.length === 4 ? 'A' : 'AAAA', address });
   }
 

@@ -1,5 +1,5 @@
 // Whom to ask about names that are not ours, in which order and when: resolv.conf(5) and what was seen, as values.
-import { addressBytes } from './address.ts';
+import { isIp } from '../../lib/ip.ts';
 
 /** nameserver lines in order, without ourselves: a host that uses the cluster's DNS must not send us in circles. */
 export function nameservers(resolvConf: string, own: readonly string[]): readonly string[] {
@@ -9,7 +9,7 @@ export function nameservers(resolvConf: string, own: readonly string[]): readonl
     .filter(([keyword]) => keyword === 'nameserver')
     .map(([, address = '']) => address)
     // fe80::1%eth0: the zone stays with the address.
-    .filter((address) => addressBytes(address.split('%')[0]!) !== undefined);
+    .filter((address) => isIp(address.split('%')[0]!));
   return [...new Set(found)].filter((address) => !own.includes(address));
 }
 

@@ -14,7 +14,7 @@
 // Written out here rather than taken from a package: the answer must keep the question's letters, compress names, cut at a
 // record when it does not fit, and carry an upstream's unknown records through; and it must compile without Node.
 import { labelBytes, labelsOf, nameBytes, readName } from './name.ts';
-import { addressBytes } from './address.ts';
+import { tryIp } from '../../lib/ip.ts';
 import { CLASS_IN, type DnsRecord, RCODE, type RecordData, TYPE, typeCode } from './record.ts';
 
 export const HEADER_BYTES = 12;
@@ -204,7 +204,7 @@ class Writer {
     switch (r.type) {
       case 'A':
       case 'AAAA': {
-        const bytes = addressBytes(r.address);
+        const bytes = tryIp(r.address);
         if (!bytes) throw new Error(`record with a bad address: ${r.address}`);
         return this.put(bytes);
       }

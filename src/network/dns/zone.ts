@@ -7,7 +7,8 @@
 // `below` tells NODATA from NXDOMAIN for names in between: svc.cluster.local exists, as something lies under it (RFC 8020).
 import type { EndpointSlice, KubeObject, Service } from '../../api/types.ts';
 import type { ObjectChange } from '../../client/types.ts';
-import { addressBytes, inNetwork, type Network, parseNetwork, reverseOctets } from './address.ts';
+import { type Cidr, hasPrefix, parseCidr, tryIp } from '../../lib/ip.ts';
+import { reverseOctets } from './reverse.ts';
 import { isWithin } from './name.ts';
 import type { RecordData, SoaData } from './record.ts';
 import { type Publication, serviceRecords } from './records.ts';
@@ -74,14 +75,14 @@ class IndexedZone implements Zone {
   /** namespace/slice -> the service it counted for: its label may change. */
   private readonly serviceOfSlice = new Map<string, string>();
   private readonly podSuffix: string;
-  private readonly podNetworks: readonly Network[];
-  private readonly privateNetworks: readonly Network[];
+  private readonly podNetworks: readonly Cidr[];
+  private readonly privateNetworks: readonly Cidr[];
 
   constructor(settings: ZoneSettings) {
     this.domain = settings.domain.toLowerCase();
     this.podSuffix = `.pod.${this.domain}`;
-    this.podNetworks = settings.podNetworks.map(parseNetwork);
-    this.privateNetworks = settings.privateNetworks.map(parseNetwork);
+    this.podNetworks = settings.podNetworks.map(parseCidr);
+    this.privateNetworks = settings.privateNetworks.map(parseCidr);
     const nameServer = `ns.dns.${this.domain}`;
     this.publish(
       'zone',
@@ -187,7 +188,7 @@ class IndexedZone implements Zone {
     if (isWithin(name, this.domain)) return this.domain;
     const octets = reverseOctets(name);
     if (octets) {
-      const network = this.privateNetworks.find((n) => n.bytes.length === 4 && inNetwork(n, octets));
+      const network = this.privateNetworks.find((n) => n.base.length === 4 && hasPrefix(n, octets));
       // The enclosing zone on a whole octet: 10.96.0.0/12 -> 96.10.in-addr.arpa, of which a /12 has sixteen.
       if (network) {
         const whole = octets.subarray(0, Math.ceil(network.prefix / 8));
@@ -214,8 +215,8 @@ class IndexedZone implements Zone {
     const [dashed = '', namespace = '', ...more] = labels.split('.');
     if (more.length > 0 || !this.names.has(`${namespace}${this.podSuffix}`)) return undefined;
     const address = /^\d+-\d+-\d+-\d+$/.test(dashed) ? dashed.replaceAll('-', '.') : dashed.replaceAll('-', ':');
-    const bytes = addressBytes(address);
-    if (!bytes || !this.podNetworks.some((n) => n.bytes.length === bytes.length && inNetwork(n, bytes)))
+    const bytes = tryIp(address);
+    if (!bytes || !this.podNetworks.some((n) => n.base.length === bytes.length && hasPrefix(n, bytes)))
       return undefined;
     return { type: bytes.length === 4 ? 'A' : 'AAAA', address };
   }

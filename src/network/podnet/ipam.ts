@@ -1,6 +1,6 @@
 // Addresses of one node's pods, as a value. The cursor only moves forward: a new pod never gets the address that a pod has
 // just left (its old peers would talk to a stranger), not until the whole range has been gone round.
-import { type Cidr, indexOfIp, nthIp, parseCidr, sizeOf } from '../../linux/net/ip.ts';
+import { type Cidr, indexOfIp, nthIp, parseCidr, sizeOf } from '../../lib/ip.ts';
 
 export interface Ipam {
   /** One range per IP family, as in Node.spec.podCIDRs. */

@@ -8,7 +8,7 @@
 import type { ClusterSettings, NodeSettings } from '../../api/cluster.ts';
 import { nodeNetns, podNetns } from '../../api/cluster.ts';
 import type { WantedNet } from '../../linux/net/diff.ts';
-import { parseIp } from '../../linux/net/ip.ts';
+import { parseCidr, parseIp } from '../../lib/ip.ts';
 import { type Link, type NetOp, type NetState, ROUTE_PROTOCOL, type Route } from '../../linux/net/net.ts';
 
 /** Every pod's gateway: link-local, so it takes no address of the pod range, and the same in each pod. */
@@ -73,14 +73,12 @@ export interface PeerNode {
   readonly ready: boolean;
 }
 
-const bits = (network: string): string => network.split('/')[1] ?? '';
-
 /** The node's namespace but for its pods and the ways to other nodes. */
 export function nodeBase(settings: ClusterSettings, node: NodeSettings): WantedNet {
   return {
     links: [{ name: 'lo' }, { name: 'eth0' }],
     addresses: [
-      { link: 'eth0', address: `${node.ip}/${bits(settings.nodeNetwork)}` },
+      { link: 'eth0', address: `${node.ip}/${parseCidr(settings.nodeNetwork).prefix}` },
       // Cluster DNS is a local address of every node: a pod's question never leaves its node.
       { link: 'lo', address: `${settings.dnsIp}/32` },
     ],
@@ -128,7 +126,7 @@ export function hostBase(settings: ClusterSettings, node: NodeSettings, mtu: num
       { name: port, mtu, peer: { name: 'eth0', mac: macOf(node.ip), netns: nodeNetns(settings.name, node.name) } },
     ],
     links: [{ name: port, master: settings.bridge }],
-    addresses: [{ link: settings.bridge, address: `${settings.hostIp}/${bits(settings.nodeNetwork)}` }],
+    addresses: [{ link: settings.bridge, address: `${settings.hostIp}/${parseCidr(settings.nodeNetwork).prefix}` }],
   };
 }
 

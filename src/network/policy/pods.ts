@@ -1,6 +1,6 @@
 // The pods that policies speak of, brought together by labels: pods of one template are looked at once per selector.
 import type { Namespace, Pod } from '../../api/types.ts';
-import { isIpv4 } from '../ipv4.ts';
+import { isIpv4 } from '../../lib/ip.ts';
 
 /** A pod of this node, as the pod network knows it: its address may not stand in the API yet. */
 export interface LocalPod {

@@ -12,7 +12,7 @@ import { accept, drop, goto, jump, returns, rule, whole } from '../../linux/nft/
 import type { Chain, Element, NftSet, Rule, Statement, Verdict } from '../../linux/nft/nft.ts';
 import { podLinks, selfSet } from '../hooks.ts';
 import type { Part } from '../hooks.ts';
-import { isIpv4 } from '../ipv4.ts';
+import { isIpv4 } from '../../lib/ip.ts';
 import { classifyPods, namedPorts } from './pods.ts';
 import type { LocalPod, PolicyPods } from './pods.ts';
 import { allowRules, applies, directionRules } from './rules.ts';

@@ -3,7 +3,8 @@
 import type { NetworkPolicy, networking } from '../../api/types.ts';
 import { returns, rule } from '../../linux/nft/nft.ts';
 import type { Rule, Statement } from '../../linux/nft/nft.ts';
-import { prefixRange, union, without } from '../ipv4.ts';
+import { ipv4Range } from '../../lib/ip.ts';
+import { union, without } from '../ipv4.ts';
 import { namedPorts } from './pods.ts';
 import type { ContainerPort } from './pods.ts';
 import type { PeerSets, PodScope } from './sets.ts';
@@ -131,9 +132,9 @@ function matchPeers(
 const blockRanges = (peers: readonly networking.NetworkPolicyPeer[]) =>
   union(
     peers.flatMap(({ ipBlock }) => {
-      const range = ipBlock && prefixRange(ipBlock.cidr);
+      const range = ipBlock && ipv4Range(ipBlock.cidr);
       if (!range) return [];
-      const holes = (ipBlock.except ?? []).map(prefixRange).filter((hole) => hole !== undefined);
+      const holes = (ipBlock.except ?? []).map(ipv4Range).filter((hole) => hole !== undefined);
       return without(range, holes);
     }),
   );

@@ -3,8 +3,8 @@ import { matchLabelSelector } from '../../api/selectors.ts';
 import type { LabelSelector } from '../../api/selectors.ts';
 import { elementId, whole } from '../../linux/nft/nft.ts';
 import type { Element, NftSet } from '../../linux/nft/nft.ts';
-import { addressText, rangeValue } from '../ipv4.ts';
-import type { AddressRange } from '../ipv4.ts';
+import { type Ipv4Range, ipv4Text } from '../../lib/ip.ts';
+import { rangeValue } from '../ipv4.ts';
 import { namedPorts } from './pods.ts';
 import type { Peer, PodClass } from './pods.ts';
 
@@ -21,7 +21,7 @@ export interface PeerSets {
   /** ip . proto . port of the pods that name a port so. */
   named(scope: PodScope, port: string, protocol: string): string;
   /** The blocks' addresses. The name tells the content, so such a set never changes. */
-  blocks(ranges: readonly AddressRange[]): string;
+  blocks(ranges: readonly Ipv4Range[]): string;
   all(): NftSet[];
 }
 
@@ -59,7 +59,7 @@ export function createPeerSets(classes: readonly PodClass[]): PeerSets {
 
 const endpointType = ['ipv4_addr', 'inet_proto', 'inet_service'] as const;
 
-const rangeText = ([from, to]: AddressRange): string => `${addressText(from)}-${addressText(to)}`;
+const rangeText = ([from, to]: Ipv4Range): string => `${ipv4Text(from)}-${ipv4Text(to)}`;
 
 const commentLength = 120;
 

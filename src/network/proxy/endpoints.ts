@@ -1,6 +1,6 @@
 // EndpointSlices of one Service -> the endpoints that a port of it sends to, as upstream chooses them.
 import type { EndpointSlice } from '../../api/types.ts';
-import { addressNumber } from '../ipv4.ts';
+import { ipv4Number } from '../../lib/ip.ts';
 
 export interface Endpoint {
   readonly ip: string;
@@ -47,7 +47,6 @@ export function chooseEndpoints(
   return { cluster: orTerminating(() => true), local: orTerminating(({ local }) => local) };
 }
 
+const order = (ip: string): number => ipv4Number(ip) ?? 0;
 const inOrder = (endpoints: Endpoint[]): Endpoint[] =>
-  endpoints.length < 2
-    ? endpoints
-    : endpoints.sort((a, b) => addressNumber(a.ip) - addressNumber(b.ip) || a.port - b.port);
+  endpoints.length < 2 ? endpoints : endpoints.sort((a, b) => order(a.ip) - order(b.ip) || a.port - b.port);

@@ -2,7 +2,8 @@
 import type { EndpointSlice, Service } from '../../api/types.ts';
 import { drop, goto } from '../../linux/nft/nft.ts';
 import type { Element, Verdict } from '../../linux/nft/nft.ts';
-import { isIpv4, prefixRange, rangeValue, union } from '../ipv4.ts';
+import { ipv4Range, isIpv4 } from '../../lib/ip.ts';
+import { rangeValue, union } from '../ipv4.ts';
 import { chooseEndpoints } from './endpoints.ts';
 import type { Endpoint } from './endpoints.ts';
 
@@ -128,7 +129,7 @@ function addLocal(draft: Draft, frontend: Frontend, endpoints: readonly Endpoint
 function restrict(draft: Draft, { ip, protocol, port }: Frontend, sourceRanges: readonly string[]): void {
   if (sourceRanges.length === 0) return;
   draft.lbRestricted.push({ key: [ip, protocol, port] });
-  const ranges = sourceRanges.map((cidr) => prefixRange(cidr.trim())).filter((range) => range !== undefined);
+  const ranges = sourceRanges.map((cidr) => ipv4Range(cidr.trim())).filter((range) => range !== undefined);
   for (const range of union(ranges)) draft.lbAllowed.push({ key: [ip, protocol, port, rangeValue(range)] });
 }
 
