@@ -1,5 +1,6 @@
 // Open watches: a queue of bytes each, and what ends it. A watcher that does not read is cut, so that it costs a bounded
 // amount of memory; its client lists again, as after any end of a watch.
+import { joinBytes } from '../lib/bytes.ts';
 import type { Env } from '../client/types.ts';
 
 /** Bytes that wait for one watcher. Many watchers' queues hold the same buffers, so little of it is really theirs. */
@@ -124,7 +125,7 @@ class Queue implements WatchStream {
         this.frames = [];
         this.waitingBytes = 0;
         // One frame goes out as it is, the same buffer to every watcher; several are joined, for a write costs more.
-        if (frames.length > 0) yield frames.length === 1 ? (frames[0] as Uint8Array) : joinFrames(frames);
+        if (frames.length > 0) yield frames.length === 1 ? (frames[0] as Uint8Array) : joinBytes(frames);
         else if (this.ended) return;
         else await new Promise<void>((resolve) => (this.wake = resolve));
       }
@@ -133,14 +134,4 @@ class Queue implements WatchStream {
       this.cut();
     }
   }
-}
-
-function joinFrames(frames: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(frames.reduce((size, f) => size + f.length, 0));
-  let at = 0;
-  for (const f of frames) {
-    all.set(f, at);
-    at += f.length;
-  }
-  return all;
 }

@@ -1,5 +1,6 @@
 // A v2 document as the protobuf that kubectl asks for (openapi.v2.Document of github.com/google/gnostic). The numbers are
 // the fields' numbers there; what a document of ours never has is left out.
+import { joinBytes } from '../../lib/bytes.ts';
 import type { Json } from './v2.ts';
 
 export const protobufType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
@@ -24,18 +25,8 @@ const VARINT = 0;
 const LENGTH = 2;
 const tag = (field: number, wire: number): Uint8Array => varint(field * 8 + wire);
 
-function joined(parts: Bytes): Uint8Array {
-  const all = new Uint8Array(parts.reduce((size, p) => size + p.length, 0));
-  let at = 0;
-  for (const p of parts) {
-    all.set(p, at);
-    at += p.length;
-  }
-  return all;
-}
-
 const message = (field: number, parts: Bytes): Bytes => {
-  const content = joined(parts);
+  const content = joinBytes(parts);
   return [tag(field, LENGTH), varint(content.length), content];
 };
 const string = (field: number, value: unknown): Bytes =>
@@ -127,7 +118,7 @@ const pathItem = (p: Json): Bytes => [
 /** The document of openapiV2. */
 export function gnosticDocument(document: Json): Uint8Array {
   const info = document['info'] as Json;
-  return joined([
+  return joinBytes([
     ...string(1, document['swagger']),
     ...message(2, [...string(1, info['title']), ...string(2, info['version'])]),
     ...message(8, pairs(2, document['paths'], pathItem)),

@@ -4,6 +4,7 @@
 //   2026-11-23T10:00:00.123456790+00:00 stdout F ne
 //
 // P: the line goes on in the next entry (of that stream); F: it ends here. Messages are bytes, not text.
+import { joinBytes } from '../../lib/bytes.ts';
 
 export interface LogEntry {
   /** RFC 3339 with nanoseconds, as written. */
@@ -61,7 +62,7 @@ export class LogFormatter {
   }
 
   push(piece: Uint8Array): Uint8Array {
-    const bytes = this.#rest.length === 0 ? piece : joined([this.#rest, piece]);
+    const bytes = this.#rest.length === 0 ? piece : joinBytes([this.#rest, piece]);
     const out: Uint8Array[] = [];
     let start = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0 && !this.full; end = bytes.indexOf(NEWLINE, start)) {
@@ -70,7 +71,7 @@ export class LogFormatter {
       if (entry) this.#write(entry, out);
     }
     this.#rest = bytes.slice(start);
-    return joined(out);
+    return joinBytes(out);
   }
 
   #write(entry: LogEntry, out: Uint8Array[]): void {
@@ -90,16 +91,6 @@ export class LogFormatter {
 
 /** conmon writes its local offset; the Kubernetes API says Z for UTC. */
 const utc = (time: string): string => time.replace(/\+00:00$/, 'Z');
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
 
 /** Scans backwards, block by block, for where the last `lines` entries of a file begin. */
 export class TailScan {

@@ -1,6 +1,7 @@
 // Name/value blocks of SPDY/3, plain and as the zlib stream that carries them.
 //
 //   | number of pairs 32 | length 32 | name | length 32 | value | ...    names in lower case; a value may hold several, 0 between
+import { joinBytes } from '../bytes.ts';
 import { SpdyError } from './frame.ts';
 
 export type HeaderFields = Readonly<Record<string, string>>;
@@ -10,7 +11,7 @@ const decoder = new TextDecoder();
 
 export function encodeHeaders(fields: HeaderFields): Uint8Array {
   const parts = Object.entries(fields).flatMap(([name, value]) => [name.toLowerCase(), value]);
-  return concat([u32(parts.length / 2), ...parts.flatMap(prefixed)]);
+  return joinBytes([u32(parts.length / 2), ...parts.flatMap(prefixed)]);
 }
 
 function prefixed(text: string): Uint8Array[] {
@@ -56,22 +57,12 @@ export class StoredCompressor {
       const [low, high] = [piece.length & 255, piece.length >> 8];
       parts.push(Uint8Array.of(0, low, high, low ^ 255, high ^ 255), piece);
     }
-    return concat([...parts, Uint8Array.of(0, 0, 0, 255, 255)]);
+    return joinBytes([...parts, Uint8Array.of(0, 0, 0, 255, 255)]);
   }
 }
 
 function u32(n: number): Uint8Array {
   return Uint8Array.of(n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 const prefixedWords =
@@ -90,7 +81,7 @@ const bareWords =
   'charset=iso-8859-1,utf-,*,enq=0.';
 
 /** The dictionary that both sides of the zlib stream start with (SPDY/3 draft, 2.6.10.1). */
-export const headerDictionary: Uint8Array = concat([
+export const headerDictionary: Uint8Array = joinBytes([
   ...[
     ...prefixedWords.split(' '),
     '200 OK',

@@ -3,6 +3,7 @@
 //   nlmsghdr  | len u32 | type u16 | flags u16 | seq u32 | port u32 |
 //   then one fixed struct by type (ifinfomsg, ifaddrmsg, rtmsg, ndmsg), then attributes, each padded to 4:
 //   rtattr    | len u16 | type u16 | value ... |      len counts its own 4 bytes, not the padding
+import { joinBytes } from '../../lib/bytes.ts';
 import { formatIp, parseIp } from '../../lib/ip.ts';
 import { type Link, type NetOp, ROUTE_PROTOCOL, type VethPair } from './net.ts';
 
@@ -59,16 +60,6 @@ const SKIP_STATS = 8;
 const text = new TextEncoder();
 const untext = new TextDecoder();
 
-function concat(...parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, p) => sum + p.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
-
 function struct(
   size: number,
   ...fields: readonly (readonly [at: number, bits: 8 | 16 | 32, value: number])[]
@@ -86,7 +77,7 @@ function struct(
 const u32 = (value: number) => struct(4, [0, 32, value]);
 
 function attr(type: number, ...value: readonly Uint8Array[]): Uint8Array {
-  const body = concat(...value);
+  const body = joinBytes(value);
   const padded = new Uint8Array((4 + body.length + 3) & ~3);
   padded.set(struct(4, [0, 16, 4 + body.length], [2, 16, type]));
   padded.set(body, 4);
@@ -102,9 +93,9 @@ const ifinfo = (up?: boolean) => struct(16, [8, 32, up ? IFF_UP : 0], [12, 32, u
 const family = (ip: Uint8Array) => (ip.length === 4 ? AF_INET : AF_INET6);
 
 function message(type: number, flags: number, seq: number, ...body: readonly Uint8Array[]): Uint8Array {
-  const payload = concat(...body);
+  const payload = joinBytes(body);
   const header = struct(16, [0, 32, 16 + payload.length], [4, 16, type], [6, 16, F_REQUEST | flags], [8, 32, seq]);
-  return concat(header, payload);
+  return joinBytes([header, payload]);
 }
 
 /** What a message must know of the namespace that it is sent into. */
