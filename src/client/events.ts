@@ -1,10 +1,23 @@
 // Event objects: one per series (same object, source, reason and message), which counts how often it happened.
 import { rfc3339 } from '../api/time.ts';
-import type { Draft, Event } from '../api/types.ts';
+import type { Draft, Event, KubeObject } from '../api/types.ts';
 import { fnv1a, hex8 } from './hash.ts';
 import type { Change } from './types.ts';
 
 type EventChange = Extract<Change, { op: 'event' }>;
+
+/** Events of one component. What a plan says of the change is the message. */
+export const eventsFrom =
+  (source: string) =>
+  (regarding: KubeObject, type: EventChange['type'], reason: string, message: string): EventChange => ({
+    op: 'event',
+    regarding,
+    type,
+    reason,
+    message,
+    source,
+    why: message,
+  });
 
 /** Name of the series' Event: the object's name and a hash, as upstream's names look. */
 export function eventSeries(change: EventChange): string {

@@ -1,12 +1,14 @@
 // The scheduler as a controller: one pod at a time, highest priority first, every binding seen by the next decision.
 import { parseTime } from '../api/time.ts';
 import type { Node, Pod } from '../api/types.ts';
+import { eventsFrom } from '../client/events.ts';
 import { sameJson } from '../client/hash.ts';
 import { conditionOf, isFinished, isTerminating, keyOf, splitKey, withCondition } from '../client/pods.ts';
 import type { Change, Controller, ObjectChange, Plan, View } from '../client/types.ts';
 import { schedule } from './plan.ts';
 
 const schedulerName = 'default-scheduler';
+const event = eventsFrom(schedulerName);
 
 /** Waits for a node: not bound, not ending, ours. */
 const isPending = (pod: Pod): boolean =>
@@ -84,16 +86,6 @@ function plan(view: View, key: string, nowMs: number): Plan {
     ],
   };
 }
-
-const event = (regarding: Pod, type: 'Normal' | 'Warning', reason: string, message: string): Change => ({
-  op: 'event',
-  regarding,
-  type,
-  reason,
-  message,
-  source: schedulerName,
-  why: message,
-});
 
 /** Says in the pod's status that and why it waits; nothing when it already stands there. */
 function notScheduled(pod: Pod, reason: string, message: string, nowMs: number): Change[] {

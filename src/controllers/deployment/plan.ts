@@ -4,6 +4,7 @@
 //
 // The status goes with each step, always last, as it tells what was seen before the step.
 import type { Deployment, KubeObject, ReplicaSet } from '../../api/types.ts';
+import { eventsFrom } from '../../client/events.ts';
 import { sameJson } from '../../client/hash.ts';
 import { claim } from '../../client/owned.ts';
 import { conditionOf, isFinished, splitKey } from '../../client/pods.ts';
@@ -22,6 +23,8 @@ import {
 } from './revisions.ts';
 import { type Bounds, boundsOf, newSetSize, oldSetSizes, scaledSizes, wasScaled } from './sizes.ts';
 import { isComplete, type Step, statusOf } from './status.ts';
+
+const event = eventsFrom('deployment-controller');
 
 interface Sets {
   readonly d: Deployment;
@@ -118,7 +121,8 @@ function create(view: View, s: Sets): Stage {
   const changes: Change[] = [
     { op: 'create', kind: 'ReplicaSet', object: draft, why: `${d.metadata.name} has a new template` },
   ];
-  if (size > 0) changes.push(scalingEvent(d, `Scaled up replica set ${name} from 0 to ${size}`));
+  if (size > 0)
+    changes.push(event(d, 'Normal', 'ScalingReplicaSet', `Scaled up replica set ${name} from 0 to ${size}`));
   return { changes, step: { reason: 'NewReplicaSetCreated', message: `Created new replica set "${name}"` } };
 }
 
@@ -168,7 +172,7 @@ function scale(s: Sets, sizes: ReadonlyMap<ReplicaSet, number>): Change[] {
     const message = `Scaled ${size > from ? 'up' : 'down'} replica set ${name} from ${from} to ${size}`;
     const object = { ...rs, metadata: { ...rs.metadata, annotations }, spec: { ...rs.spec, replicas: size } };
     const update: Change = { op: 'update', kind: 'ReplicaSet', object, why: message };
-    return resized ? [update, scalingEvent(s.d, message)] : [update];
+    return resized ? [update, event(s.d, 'Normal', 'ScalingReplicaSet', message)] : [update];
   });
 }
 
@@ -192,13 +196,3 @@ function cleanUp(s: Sets): Change[] {
       why: `${s.d.metadata.name} keeps ${limit} old revisions`,
     }));
 }
-
-const scalingEvent = (regarding: Deployment, message: string): Change => ({
-  op: 'event',
-  regarding,
-  type: 'Normal',
-  reason: 'ScalingReplicaSet',
-  message,
-  source: 'deployment-controller',
-  why: message,
-});

@@ -1,6 +1,9 @@
 // Every node gets a range of pod addresses of its own, the lowest that is free.
-import type { Change, Plan, View } from '../../client/types.ts';
+import { eventsFrom } from '../../client/events.ts';
+import type { Plan, View } from '../../client/types.ts';
 import { nthIp, parseCidr, sizeOf } from '../../lib/ip.ts';
+
+const event = eventsFrom('cidrAllocator');
 
 export function plan(view: View, key: string, podNetwork: string, nodePodPrefix: number): Plan {
   const node = view.get('Node', undefined, key);
@@ -12,16 +15,7 @@ export function plan(view: View, key: string, podNetwork: string, nodePodPrefix:
     return { changes: [{ op: 'patch', kind: 'Node', name: key, patch, why: `${key} gets ${podCIDR}` }] };
   }
   const message = `Node ${key} status is now: CIDRNotAvailable`;
-  const event: Change = {
-    op: 'event',
-    regarding: node,
-    type: 'Normal',
-    reason: 'CIDRNotAvailable',
-    message,
-    source: 'cidrAllocator',
-    why: message,
-  };
-  return { changes: [event] };
+  return { changes: [event(node, 'Normal', 'CIDRNotAvailable', message)] };
 }
 
 /** The subnets of a prefix length within a network, ascending. */

@@ -2,12 +2,13 @@
 // and its pods count as not ready, so that no Service sends anything there.
 import { rfc3339 } from '../../api/time.ts';
 import type { core, KubeObject, Node, Pod } from '../../api/types.ts';
+import { eventsFrom } from '../../client/events.ts';
 import { sameJson } from '../../client/hash.ts';
 import { conditionOf, isFinished, isReady, withCondition } from '../../client/pods.ts';
 import type { Change, Plan, View } from '../../client/types.ts';
 
 export const leaseNamespace = 'kube-node-lease';
-const source = 'node-controller';
+const event = eventsFrom('node-controller');
 const told = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];
 
 /** `lostAtMs`: when the node counts as lost if its Lease has not moved until then. */
@@ -40,7 +41,7 @@ function silence(node: Node, nowMs: number): Change[] {
   const object = { ...node, status: { ...node.status, conditions } } as KubeObject;
   return [
     { op: 'update', kind: 'Node', object, subresource: 'status', why: `${name} does not renew its Lease` },
-    event(node, 'NodeNotReady', `Node ${name} status is now: NodeNotReady`),
+    event(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`),
   ];
 }
 
@@ -52,7 +53,7 @@ function unreadyPods(view: View, node: Node, nowMs: number): Change[] {
     const object = { ...pod, status: { ...pod.status, conditions } } as KubeObject;
     return [
       { op: 'update', kind: 'Pod', object, subresource: 'status', why: `${node.metadata.name} is lost` },
-      event(pod, 'NodeNotReady', 'Node is not ready', 'Warning'),
+      event(pod, 'Warning', 'NodeNotReady', 'Node is not ready'),
     ];
   });
 }
@@ -110,18 +111,3 @@ function taint(node: Node, nowMs: number): Change[] {
 
 const sorted = (taints: readonly core.Taint[]): core.Taint[] =>
   [...taints].sort((a, b) => (`${a.key}:${a.effect}` < `${b.key}:${b.effect}` ? -1 : 1));
-
-const event = (
-  regarding: KubeObject,
-  reason: string,
-  message: string,
-  type: 'Normal' | 'Warning' = 'Normal',
-): Change => ({
-  op: 'event',
-  regarding,
-  type,
-  reason,
-  message,
-  source,
-  why: message,
-});

@@ -1,13 +1,14 @@
 // A ReplicaSet has exactly as many active pods as it says.
 import { rfc3339 } from '../../api/time.ts';
 import type { Draft, KubeObject, Pod, ReplicaSet } from '../../api/types.ts';
+import { eventsFrom } from '../../client/events.ts';
 import { nameSuffix, sameJson } from '../../client/hash.ts';
 import { claim } from '../../client/owned.ts';
 import { availableAt, controllerOf, controllerReference, isActive, isReady, splitKey } from '../../client/pods.ts';
 import type { Change, Plan, View } from '../../client/types.ts';
 import { victims } from './victims.ts';
 
-const source = 'replicaset-controller';
+const event = eventsFrom('replicaset-controller');
 /** Most pods made or removed in one look: the rest follows in the next ones. */
 const burst = 500;
 
@@ -140,13 +141,3 @@ export function failed(view: View, key: string, change: Change, error: Error, no
     { op: 'update', kind: 'ReplicaSet', object: { ...rs, status } as KubeObject, subresource: 'status', why: message },
   ];
 }
-
-const event = (regarding: ReplicaSet, type: 'Normal' | 'Warning', reason: string, message: string): Change => ({
-  op: 'event',
-  regarding,
-  type,
-  reason,
-  message,
-  source,
-  why: message,
-});

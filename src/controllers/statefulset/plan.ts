@@ -4,6 +4,7 @@
 //   Parallel: all at once; updates still from the top.
 import { intOrPercent } from '../../api/quantity.ts';
 import type { KubeObject, Pod, StatefulSet } from '../../api/types.ts';
+import { eventsFrom } from '../../client/events.ts';
 import { sameJson } from '../../client/hash.ts';
 import { claim } from '../../client/owned.ts';
 import { isFinished, isTerminating, splitKey } from '../../client/pods.ts';
@@ -11,7 +12,7 @@ import type { Change, Plan, View } from '../../client/types.ts';
 import { healthyAt, isHealthy, isRunningAndReady, newPod, ordinalOf, podName } from './ordinals.ts';
 import { expired, podRevision, type Revision, type Revisions, revisionsOf } from './revisions.ts';
 
-const source = 'statefulset-controller';
+const event = eventsFrom('statefulset-controller');
 
 interface Context {
   readonly set: StatefulSet;
@@ -213,13 +214,3 @@ export function failed(view: View, key: string, change: Change, error: Error): r
   const message = `${change.op} Pod ${pod} in StatefulSet ${name} failed error: ${error.message}`;
   return [event(set, 'Warning', change.op === 'create' ? 'FailedCreate' : 'FailedDelete', message)];
 }
-
-const event = (regarding: StatefulSet, type: 'Normal' | 'Warning', reason: string, message: string): Change => ({
-  op: 'event',
-  regarding,
-  type,
-  reason,
-  message,
-  source,
-  why: message,
-});
