@@ -152,6 +152,26 @@ describe('the cache', () => {
     cache.close();
   });
 
+  it('keeps quiet about a server that is away for a moment, and says seldom that it stays away', async () => {
+    const f = feed();
+    const said: unknown[] = [];
+    const log: Env['log'] = (level, message, fields) => level === 'warn' && said.push([message, fields?.failures]);
+    const cache = createCache(f.client, { ...f.env, log }, [{ kind: 'Pod' }]);
+    await cache.synced;
+    await f.settle();
+    const fail = async (): Promise<void> => {
+      f.watches.at(-1)?.end(new Error('ECONNREFUSED'));
+      await f.settle();
+      f.timers.shift()?.();
+      await f.settle();
+    };
+    for (let i = 0; i < 4; i++) await fail();
+    expect(said).toEqual([]);
+    for (let i = 0; i < 29; i++) await fail();
+    expect(said).toEqual([4, 8, 16, 32].map((failures) => ['watch Pod: Error: ECONNREFUSED', failures]));
+    cache.close();
+  });
+
   it('refuses a kind that it does not hold', () => {
     const f = feed();
     expect(() => createCache(f.client, f.env, []).list('Node')).toThrow('does not hold Node');

@@ -131,7 +131,7 @@ async function follow(f: Followed): Promise<void> {
     } catch (e) {
       if (f.signal.aborted) return;
       if (isExpired(e)) from = undefined;
-      f.env.log(failures === 0 ? 'debug' : 'warn', `watch ${kind}: ${String(e)}`, { from });
+      f.env.log(isWorthSaying(failures) ? 'warn' : 'debug', `watch ${kind}: ${String(e)}`, { from, failures });
     }
     if (f.signal.aborted) return;
     if (f.env.nowMs() - startedMs > settledMs) failures = 0;
@@ -141,6 +141,9 @@ async function follow(f: Followed): Promise<void> {
     await pause(f.env, f.signal, delayMs);
   }
 }
+
+/** Not a start or a restart of the server, which takes a second; and ever more seldom what goes on. */
+const isWorthSaying = (failures: number): boolean => failures >= 4 && Number.isInteger(Math.log2(failures));
 
 function pause(env: Env, signal: AbortSignal, delayMs: number): Promise<void> {
   return new Promise((resolve) => {

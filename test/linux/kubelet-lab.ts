@@ -13,7 +13,7 @@ import type { Cache, Client } from '../../src/client/types.ts';
 import { realEnv } from '../../src/cmd/env.io.ts';
 import type { PodNetwork } from '../../src/kubelet/inputs.ts';
 import { startKubelet } from '../../src/kubelet/kubelet.io.ts';
-import { cgroupPids, removeCgroupTree } from '../../src/linux/cgroup/cgroup.io.ts';
+import { cgroupPids, removeCgroupTree, removeEmptyCgroup } from '../../src/linux/cgroup/cgroup.io.ts';
 import { mountsBelow } from '../../src/linux/mount/mount.ts';
 import { unmountBelow } from '../../src/linux/mount/mount.io.ts';
 import { createNetns, deleteNetns, enterNetns, hasNetns, listNetns } from '../../src/linux/net/netns.io.ts';
@@ -261,7 +261,7 @@ function killAll(cluster: string, dir: string): void {
 async function removeLab(cluster: string, dir: string): Promise<void> {
   killAll(cluster, dir);
   await removeCgroupTree(`/podlan/${cluster}`);
-  await removeCgroupTree('/podlan', 0).catch(() => {});
+  removeEmptyCgroup('/podlan');
   unmountBelow(dir);
   for (const name of listNetns()) if (name.startsWith(`${cluster}.`)) deleteNetns(name);
   rmSync(dir, { recursive: true, force: true });

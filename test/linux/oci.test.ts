@@ -1,10 +1,10 @@
 // runc and conmon themselves under the runtime's contract, on a copy-on-write view of this machine.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cgroupPids, removeCgroupTree } from '../../src/linux/cgroup/cgroup.io.ts';
+import { cgroupPids, removeCgroupTree, removeEmptyCgroup } from '../../src/linux/cgroup/cgroup.io.ts';
 import { mountOverlay, unmountBelow } from '../../src/linux/mount/mount.io.ts';
 import { capabilities } from '../../src/linux/oci/capabilities.ts';
 import { ociConfig } from '../../src/linux/oci/config.ts';
@@ -73,7 +73,7 @@ afterAll(async () => {
   for (const runtime of made) runtime.close();
   for (const pid of cgroupPids(cgroup)) process.kill(pid, 'SIGKILL');
   await removeCgroupTree(cgroup);
-  await removeCgroupTree('/podlan', 0).catch(() => {});
+  removeEmptyCgroup('/podlan');
   unmountBelow(dir);
   rmSync(dir, { recursive: true, force: true });
   execFileSync('ip', ['netns', 'del', unique]);
@@ -138,6 +138,16 @@ describe('runc and conmon', () => {
     const second = open();
     expect(second.list()).toMatchObject([{ id: 'c6', state: 'exited', exit: { code: 137, unseen: false } }]);
     await discard(second, 'c6');
+  });
+
+  it('ends a container whose conmon was killed, and says so', async () => {
+    const runtime = open();
+    await launch(runtime, 'c9', 'stays');
+    const exit = ended(runtime, 'c9');
+    process.kill(Number(readFileSync(join(runtime.dir('c9'), 'conmon.pid'), 'utf8')), 'SIGKILL');
+    expect(await exit).toMatchObject({ code: 255, unseen: true });
+    await discard(runtime, 'c9');
+    expect(cgroupPids(`${cgroup}/c9`)).toEqual([]);
   });
 
   it('says that the kernel ended it for want of memory', async () => {

@@ -48,6 +48,8 @@ interface Config {
   readonly linux?: { readonly cgroupsPath: string; readonly namespaces: readonly { readonly type: string }[] };
 }
 
+const sweepMs = 1_000;
+
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
 export function openRuntime(o: RuntimeOptions): Runtime {
@@ -62,7 +64,8 @@ class RuncRuntime implements Runtime {
   readonly #inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   readonly #listeners = new Set<(id: string, exit: Exit) => void>();
   /** Started and not yet said to have ended. */
-  readonly #running = new Set<string>();
+  readonly #running = new Map<string, State>();
+  readonly #sweeper: ReturnType<typeof setInterval>;
   readonly #watcher: ReturnType<typeof watch>;
 
   constructor(o: RuntimeOptions) {
@@ -72,6 +75,8 @@ class RuncRuntime implements Runtime {
     this.#watcher = watch(o.exitDir, (_event, file) => {
       if (file !== null && this.#running.has(file)) this.#sayExit(file);
     });
+    // conmon tells of its container's end; of conmon's own end (the kernel wanted memory) nobody tells.
+    this.#sweeper = setInterval(() => this.#endUnwatched(), sweepMs).unref();
   }
 
   dir(id: string): string {
@@ -100,13 +105,13 @@ class RuncRuntime implements Runtime {
     const watched = state.boot === this.#boot && isProcess(state.conmonPid, state.conmonTicks);
     // Without its conmon it writes to no log and its end would be seen by nobody.
     if (alive && !watched) kill(state.pid, 9);
-    if (alive && watched) this.#running.add(id);
     const exit = this.#readExit(id);
-    if (alive && watched && !exit) return { ...common, state: 'running' };
-    // conmon lives a moment longer than the container: the exit file comes yet.
-    if (watched && !exit) return { ...common, state: 'running' };
-    const unseen = { code: 255, finishedMs: this.#o.nowMs(), oomKilled: false, unseen: true };
-    return { ...common, state: 'exited', exit: exit ?? unseen };
+    if (watched && !exit) {
+      // Also when it has just ended: conmon lives a moment longer, and the exit file comes yet.
+      this.#running.set(id, state);
+      return { ...common, state: 'running' };
+    }
+    return { ...common, state: 'exited', exit: exit ?? this.#unseenExit() };
   }
 
   async create(container: NewContainer): Promise<void> {
@@ -153,7 +158,7 @@ class RuncRuntime implements Runtime {
         if (isProcess(pid, ticks)) kill(pid, 9);
         throw e;
       }
-      this.#running.add(id);
+      this.#running.set(id, state);
       // It may have ended before the line above, and its event is past.
       queueMicrotask(() => this.#sayExit(id));
       return { startedMs };
@@ -210,6 +215,7 @@ class RuncRuntime implements Runtime {
 
   close(): void {
     this.#watcher.close();
+    clearInterval(this.#sweeper);
     this.#listeners.clear();
   }
 
@@ -223,8 +229,25 @@ class RuncRuntime implements Runtime {
 
   #sayExit(id: string): void {
     const exit = this.#readExit(id);
-    if (!exit || !this.#running.delete(id)) return;
+    if (exit) this.#say(id, exit);
+  }
+
+  #say(id: string, exit: Exit): void {
+    if (!this.#running.delete(id)) return;
     for (const listener of this.#listeners) listener(id, exit);
+  }
+
+  /** Without its conmon a container writes to no log, and its end would be seen by nobody: it ends now. */
+  #endUnwatched(): void {
+    for (const [id, state] of this.#running) {
+      if (isProcess(state.conmonPid, state.conmonTicks)) continue;
+      if (isProcess(state.pid, state.ticks)) kill(state.pid, 9);
+      this.#say(id, this.#readExit(id) ?? this.#unseenExit());
+    }
+  }
+
+  #unseenExit(): Exit {
+    return { code: 255, finishedMs: this.#o.nowMs(), oomKilled: false, unseen: true };
   }
 }
 
