@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { manifestYaml } from './yaml.ts';
+import { manifestYaml, yamlText } from './yaml.ts';
 
 it.each([
   ['0644', 420],
@@ -23,4 +23,15 @@ it.each([
 
 it('merge keys take over what an anchor holds', () => {
   expect(parse('a: &a {x: 1}\nb: {<<: *a, y: 2}', manifestYaml)).toEqual({ a: { x: 1 }, b: { x: 1, y: 2 } });
+});
+
+it('what is written is read back as it was, by readers of 1.1 and of 1.2', () => {
+  const strings = 'yes n on 1_000 1e3 0o7 0644 0x1f 12:30:45 2020-01-01 2026-11-23T10:00:00Z ~ null true .inf'.split(
+    ' ',
+  );
+  const value = { ...Object.fromEntries(strings.map((s) => [s, s])), long: 'word '.repeat(40), lines: 'a\nb\n', n: 1 };
+  const text = yamlText(value);
+  expect(parse(text, manifestYaml)).toEqual(value);
+  expect(parse(text, { version: '1.1' })).toEqual(value);
+  expect(parse(text, { version: '1.2' })).toEqual(value);
 });

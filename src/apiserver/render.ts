@@ -1,10 +1,10 @@
 // Objects to bytes, in the form that the client accepts: as they are (the bytes of the cache), as a Table, as metadata
 // alone, or as YAML.
-import { stringify } from 'yaml';
 import type { ApiResponse } from '../api/http.ts';
 import { apiVersionOf, type KindRow } from '../api/kinds.ts';
 import { tableColumns, tableRow } from '../api/table.ts';
 import type { KubeObject } from '../api/types.ts';
+import { yamlText } from '../api/yaml.ts';
 import type { Call, Context } from './context.ts';
 import type { Accepted } from './negotiate.ts';
 import type { Cached } from './watchcache.ts';
@@ -28,7 +28,7 @@ export function jsonAnswer(
   const pretty = call?.request.query.get('pretty');
   const indent = pretty === 'true' || pretty === '1' ? 2 : undefined;
   const yaml = call?.accept.yaml === true;
-  const text = yaml ? stringify(value) : `${JSON.stringify(value, null, indent)}\n`;
+  const text = yaml ? yamlText(value) : `${JSON.stringify(value, null, indent)}\n`;
   return {
     code,
     headers: {

@@ -1,5 +1,6 @@
 // kubeconfig documents: one for a cluster, and one merged into or taken out of a user's.
-import { parseDocument, stringify } from 'yaml';
+import { parseDocument } from 'yaml';
+import { manifestYaml, yamlText } from '../api/yaml.ts';
 
 export interface Access {
   /** Name of cluster, user and context. */
@@ -38,17 +39,14 @@ function entries(access: Access): Pick<Config, 'clusters' | 'users' | 'contexts'
 
 /** A whole kubeconfig for this cluster alone. */
 export function kubeconfig(access: Access): string {
-  return stringify(
-    { apiVersion: 'v1', kind: 'Config', ...entries(access), 'current-context': access.name },
-    { lineWidth: 0 },
-  );
+  return yamlText({ apiVersion: 'v1', kind: 'Config', ...entries(access), 'current-context': access.name });
 }
 
 const list = (value: unknown): Named[] => (Array.isArray(value) ? (value as Named[]) : []);
 const lists = ['clusters', 'users', 'contexts'] as const;
 
 function read(text: string): Partial<Config> {
-  const document = parseDocument(text);
+  const document = parseDocument(text, manifestYaml);
   const [error] = document.errors;
   if (error) throw new Error(`not a kubeconfig: ${error.message.split('\n')[0]}`);
   return (document.toJS() ?? {}) as Partial<Config>;
@@ -61,7 +59,7 @@ export function mergeKubeconfig(text: string, access: Access): string {
   const merged: Record<string, unknown> = { apiVersion: 'v1', kind: 'Config', ...config };
   for (const part of lists) merged[part] = [...list(config[part]).filter((e) => e.name !== access.name), ...mine[part]];
   merged['current-context'] = access.name;
-  return stringify(merged, { lineWidth: 0 });
+  return yamlText(merged);
 }
 
 /**
@@ -75,5 +73,5 @@ export function withoutCluster(text: string, name: string, ca: string): string |
   const left: Record<string, unknown> = { ...config };
   for (const part of lists) left[part] = list(config[part]).filter((e) => e.name !== name);
   if (config['current-context'] === name) left['current-context'] = list(left.contexts)[0]?.name ?? '';
-  return stringify(left, { lineWidth: 0 });
+  return yamlText(left);
 }
