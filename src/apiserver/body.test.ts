@@ -19,3 +19,29 @@ describe('duplicate keys', () => {
     expect(() => decodeYaml('a: [')).toThrow('error converting YAML to JSON');
   });
 });
+
+describe('texts that would exhaust the server are bad requests', () => {
+  const nested = (levels: number): string => `${'{"a":['.repeat(levels)}1${']}'.repeat(levels)}`;
+  const bomb = 'bcdef'.split('').reduce((lines, name, i) => {
+    const tenfold = Array(10).fill(`*${'abcde'.charAt(i)}`);
+    return `${lines}\n${name}: &${name} [${tenfold.join(', ')}]`;
+  }, 'a: &a [x, x, x, x, x, x, x, x, x, x]');
+
+  it.each([
+    ['too deep', () => decodeJson(nested(600)), 'exceeded max depth'],
+    ['far too deep', () => decodeJson(nested(100_000)), 'exceeded max depth'],
+    ['aliases of aliases', () => decodeYaml(bomb), 'Excessive alias count'],
+    ['an alias of nothing', () => decodeYaml('a: *b'), 'Unresolved alias'],
+    ['an alias of itself', () => decodeYaml('a: &a [*a]'), 'error converting YAML to JSON'],
+    ['no number', () => decodeYaml('a: .inf'), 'unsupported value: Infinity'],
+    ['YAML that is too deep', () => decodeYaml('['.repeat(20_000)), 'error converting YAML to JSON'],
+  ])('%s', (_name, decode, message) => {
+    expect(decode).toThrow(message);
+    expect(decode).toThrow(expect.objectContaining({ status: expect.objectContaining({ code: 400 }) as unknown }));
+  });
+
+  it('what is deep and no deeper is read', () => {
+    expect(decodeJson(nested(500)).duplicates).toEqual([]);
+    expect(decodeJson(`{"a":"${'['.repeat(5000)}"}`).value).toEqual({ a: '['.repeat(5000) });
+  });
+});

@@ -1,5 +1,5 @@
 // Bodies in: JSON and YAML text to plain values, with the duplicate keys that JSON.parse would swallow.
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, LineCounter, parseDocument } from 'yaml';
 import { manifestYaml } from '../api/yaml.ts';
 import { badRequest, unsupportedMediaType } from './errors.ts';
 import { parseMediaTypes } from './negotiate.ts';
@@ -20,14 +20,21 @@ export function decodeBody(bytes: Uint8Array | undefined, contentType: string | 
   return type === 'application/yaml' ? decodeYaml(text) : decodeJson(text);
 }
 
+/** Deeper than any object of the API, and far from what would exhaust the stack of those who walk it (Go stops at 10,000). */
+const depthLimit = 1000;
+
 export function decodeJson(text: string): Decoded {
+  const { depth, colons } = measure(text);
+  if (depth > depthLimit) throw badRequest(`couldn't get version/kind; json parse error: exceeded max depth`);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (e) {
     throw badRequest(`couldn't get version/kind; json parse error: ${e instanceof Error ? e.message : String(e)}`);
   }
-  return { value, duplicates: duplicateKeys(text, value) };
+  // Every pair of a JSON text has one colon outside strings, and every pair that JSON.parse kept is one key of the value:
+  // equal counts mean that there is nothing to look for, and that is nearly always so.
+  return { value, duplicates: colons === keyCount(value) ? [] : findDuplicates(text) };
 }
 
 export function decodeYaml(text: string): Decoded {
@@ -39,25 +46,32 @@ export function decodeYaml(text: string): Decoded {
   const duplicates = strict.errors
     .filter((e) => e.code === 'DUPLICATE_KEY')
     .map((e) => `line ${lines.linePos(e.pos[0]).line}: key already set in map`);
-  return { value: document.toJS(), duplicates };
+  return { value: decodeJson(jsonOf(document)).value, duplicates };
 }
 
-/**
- * Every pair of a JSON text has one colon outside strings, and every pair that JSON.parse kept is one key of the value:
- * equal counts mean that there is nothing to look for, and that is nearly always so.
- */
-function duplicateKeys(text: string, value: unknown): string[] {
-  return colons(text) === keyCount(value) ? [] : findDuplicates(text);
+/** Aliases that lead nowhere, to themselves or to a text that explodes are found only when they are followed. */
+function jsonOf(document: Document): string {
+  try {
+    return JSON.stringify(document.toJS(), (_key, value: unknown) => {
+      if (typeof value === 'number' && !Number.isFinite(value)) throw new Error(`unsupported value: ${value}`);
+      return value;
+    });
+  } catch (e) {
+    throw badRequest(`error converting YAML to JSON: yaml: ${e instanceof Error ? e.message : String(e)}`);
+  }
 }
 
-function colons(text: string): number {
-  let count = 0;
+/** How deep objects and arrays lie in one another, and how many colons stand outside strings. */
+function measure(text: string): { depth: number; colons: number } {
+  let [depth, now, colons] = [0, 0, 0];
   for (let i = 0; i < text.length; i += 1) {
     const c = text.charCodeAt(i);
     if (c === 0x22) i = stringEnd(text, i);
-    else if (c === 0x3a) count += 1;
+    else if (c === 0x3a) colons += 1;
+    else if (c === 0x7b || c === 0x5b) depth = Math.max(depth, (now += 1));
+    else if (c === 0x7d || c === 0x5d) now -= 1;
   }
-  return count;
+  return { depth, colons };
 }
 
 /** Index of the closing quote of the string that opens at `at`. */
