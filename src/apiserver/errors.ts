@@ -71,8 +71,9 @@ export const futureRevision = (asked: string, current: number): ApiError =>
   });
 
 /** A body or patch that is well-formed but cannot be done, for objects that have no kind of their own. */
-export const unprocessable = (message: string): ApiError =>
-  failure(422, 'Invalid', message, { causes: [{ reason: 'UnexpectedServerResponse', message }] });
+export const unprocessable = (message: string, causes?: StatusCause[]): ApiError =>
+  // kubectl says the message only where there are no causes, and a cause only with its field.
+  failure(422, 'Invalid', message, causes ? { causes } : {});
 
 /** meta/v1 Status of a call that worked and has no object to answer with. */
 export const success = (row: KindRow | undefined, name: string | undefined, uid?: string): Status => ({

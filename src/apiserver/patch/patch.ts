@@ -67,6 +67,9 @@ function patched(call: Call, result: unknown): KubeObject {
     // Upstream says of a patch what is wrong with it as an invalid value and not as a bad request.
     if (!(e instanceof ApiError) || !e.message.includes('strict decoding error')) throw e;
     const why = e.message.slice(e.message.indexOf('strict decoding error'));
-    throw unprocessable(` "" is invalid: patch: Invalid value: ${why}`);
+    const message = `Invalid value: ${why}`;
+    throw unprocessable(` "" is invalid: patch: ${message}`, [
+      { reason: 'FieldValueInvalid', message, field: 'patch' },
+    ]);
   }
 }
