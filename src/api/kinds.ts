@@ -15,6 +15,8 @@ export interface KindRow {
   readonly subresources: readonly string[];
   /** metadata.generation counts changes of everything but metadata and status (upstream's list of kinds that do so). */
   readonly generation: boolean;
+  /** Whether all of a namespace (or of the cluster) can be deleted at once; upstream has that for every kind but one. */
+  readonly deletesCollection: boolean;
 }
 
 const row = (
@@ -34,11 +36,16 @@ const row = (
   namespaced: true,
   subresources: [],
   generation: false,
+  deletesCollection: true,
   ...more,
 });
 
 export const KINDS: readonly KindRow[] = [
-  row('Namespace', '', 'namespaces', ['ns'], { namespaced: false, subresources: ['finalize', 'status'] }),
+  row('Namespace', '', 'namespaces', ['ns'], {
+    namespaced: false,
+    subresources: ['finalize', 'status'],
+    deletesCollection: false,
+  }),
   row('Node', '', 'nodes', ['no'], { namespaced: false, subresources: ['status'] }),
   row('Pod', '', 'pods', ['po'], {
     categories: ['all'],

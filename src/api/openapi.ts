@@ -150,9 +150,11 @@ function collectionPath(components: Components, row: KindRow, creates: boolean):
   const [gvk, object, list] = [gvkOf(row), components.use(type), components.use(`${type}List`)];
   const get = operation('list', gvk, query(...LIST, ...WATCH), list);
   if (!creates) return { get };
+  const post = operation('post', gvk, query(...WRITE), object, content(object, BODY));
+  if (!row.deletesCollection) return { get, post };
   return {
     get,
-    post: operation('post', gvk, query(...WRITE), object, content(object, BODY)),
+    post,
     delete: operation(
       'deletecollection',
       gvk,

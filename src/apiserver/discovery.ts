@@ -2,7 +2,9 @@
 // in one. Everything follows from the table of kinds.
 import { groupVersionPath, type KindRow, KINDS } from '../api/kinds.ts';
 
-export const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const verbsOf = (row: KindRow): readonly string[] =>
+  row.deletesCollection ? verbs : verbs.filter((verb) => verb !== 'deletecollection');
 
 interface Sub {
   readonly kind: string;
@@ -85,7 +87,7 @@ export function resourceList(group: string, version: string): unknown {
       singularName: row.singular,
       namespaced: row.namespaced,
       kind: row.kind,
-      verbs,
+      verbs: verbsOf(row),
       ...(row.shortNames.length > 0 ? { shortNames: row.shortNames } : {}),
       ...(row.categories.length > 0 ? { categories: row.categories } : {}),
     },
@@ -104,7 +106,7 @@ function aggregatedResource(row: KindRow): unknown {
     responseKind: responseKind(row.kind, row.group, row.version),
     scope: row.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: row.singular,
-    verbs,
+    verbs: verbsOf(row),
     ...(row.shortNames.length > 0 ? { shortNames: row.shortNames } : {}),
     ...(row.categories.length > 0 ? { categories: row.categories } : {}),
     subresources: row.subresources.map((name) => {

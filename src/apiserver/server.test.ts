@@ -32,6 +32,8 @@ describe('the surface', () => {
       ['PUT', pods],
       ['DELETE', '/version'],
       ['GET', `${pods}/a/binding`],
+      // One request must not end the whole cluster: upstream has no deletecollection of namespaces.
+      ['DELETE', '/api/v1/namespaces'],
     ]) {
       expect((await s.call(method ?? '', path ?? '')).code, `${method} ${path}`).toBe(405);
     }
@@ -60,6 +62,10 @@ describe('the surface', () => {
     expect((await s.call('GET', '/api')).body['versions']).toEqual(['v1']);
     const groups = (await s.call('GET', '/apis')).body['groups'] as { name: string }[];
     expect(groups.map((g) => g.name)).toEqual(['discovery.k8s.io', 'coordination.k8s.io', 'apps', 'networking.k8s.io']);
+    const core = (await s.call('GET', '/api/v1')).body['resources'] as { name: string; verbs: string[] }[];
+    const deletes = core.filter((r) => r.verbs.includes('deletecollection')).map((r) => r.name);
+    expect(deletes).toContain('nodes');
+    expect(deletes).not.toContain('namespaces');
     const apps = (await s.call('GET', '/apis/apps/v1')).body['resources'] as { name: string; kind: string }[];
     expect(apps.find((r) => r.name === 'deployments/scale')).toMatchObject({ kind: 'Scale', group: 'autoscaling' });
     expect((await s.call('GET', '/apis/apps')).body).toMatchObject({ kind: 'APIGroup', name: 'apps' });

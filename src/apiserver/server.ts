@@ -77,7 +77,9 @@ function methodsOf(route: ResourceRoute): Methods {
   // All namespaces at once can be read; a write says where to.
   const { row, namespace } = route;
   if (row.namespaced && namespace === undefined) return { GET: { verb: 'list', run: listOrWatch } };
-  return collection;
+  if (row.deletesCollection) return collection;
+  const { DELETE: _refused, ...others } = collection;
+  return others;
 }
 
 export async function createApiServer(o: {
