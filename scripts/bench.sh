@@ -11,9 +11,7 @@ if [ -z "$name" ] || [ ! -f "$root/scripts/bench/$name.ts" ]; then
 fi
 need_machine
 need_runtime_packages
-need_npm dev
-need_node
+need_tools
 need_build
 shift
-PATH=$(dirname "$node"):$root/node_modules/.bin:$PATH
 exec "$node" --disable-warning=ExperimentalWarning "$root/scripts/bench/$name.ts" "$@"

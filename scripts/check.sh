@@ -4,9 +4,7 @@ set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 . "$root/scripts/setup.sh"
-need_npm dev
-need_node
-PATH=$(dirname "$node"):$root/node_modules/.bin:$PATH
+need_tools
 failed=0
 step() {
   local name=$1

@@ -4,8 +4,6 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 . "$root/scripts/setup.sh"
-need_npm dev
-need_node
-PATH=$(dirname "$node"):$root/node_modules/.bin:$PATH
+need_tools
 oxlint --type-aware --tsconfig tsconfig.io.json --fix --quiet src test scripts || true
 biome format --write .

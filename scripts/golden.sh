@@ -4,7 +4,5 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 . "$root/scripts/setup.sh"
-need_npm dev
-need_node
-PATH=$(dirname "$node"):$root/node_modules/.bin:$PATH
+need_tools
 vitest run --project unit --update

@@ -59,6 +59,13 @@ need_node() {
   node=$(command -v node)
 }
 
+# What works on the sources themselves: the tools of the lock file, called by their names.
+need_tools() {
+  need_npm dev
+  need_node
+  PATH=$(dirname "$node"):$root/node_modules/.bin:$PATH
+}
+
 # Bundles the sources into dist/ when one of them is newer than the bundle.
 need_build() {
   local built=$root/dist/.built

@@ -8,8 +8,6 @@ need_machine
 need_runtime_packages
 need_packages openssl:openssl curl:curl python3:python3
 command -v kubectl >/dev/null || need_packages kubectl:kubernetes-client
-need_npm dev
-need_node
+need_tools
 need_build
-PATH=$(dirname "$node"):$root/node_modules/.bin:$PATH
 exec "$node" --disable-warning=ExperimentalWarning "$root/scripts/test.ts" "$@"
