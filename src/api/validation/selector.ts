@@ -13,7 +13,8 @@ interface Expression {
 const IN = "must be specified when `operator` is 'In' or 'NotIn'";
 const EXISTS = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
 
-function* expressionErrors(field: string, { key = '', operator = '', values = [] }: Expression): Errors {
+/** The operator and how many values it takes. */
+function* operatorErrors(field: string, { operator = '', values = [] }: Expression): Errors {
   switch (operator) {
     case 'In':
     case 'NotIn':
@@ -26,6 +27,11 @@ function* expressionErrors(field: string, { key = '', operator = '', values = []
     default:
       yield invalidValue(`${field}.operator`, operator, 'not a valid selector operator');
   }
+}
+
+function* expressionErrors(field: string, expression: Expression): Errors {
+  const { key = '', values = [] } = expression;
+  yield* operatorErrors(field, expression);
   yield* formatErrors(`${field}.key`, key, isQualifiedName(key));
   for (const [index, value] of values.entries()) {
     yield* formatErrors(`${field}.values[${index}]`, value, isLabelValue(value));
@@ -47,24 +53,11 @@ export function* labelSelectorErrors(field: string, selector: Selector | undefin
 export const isEmptySelector = (selector: Selector): boolean =>
   Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0;
 
-function* nodeExpressionErrors(field: string, { key = '', operator = '', values = [] }: Expression): Errors {
-  switch (operator) {
-    case 'In':
-    case 'NotIn':
-      if (values.length === 0) yield required(`${field}.values`, IN);
-      break;
-    case 'Exists':
-    case 'DoesNotExist':
-      if (values.length > 0) yield forbidden(`${field}.values`, EXISTS);
-      break;
-    case 'Gt':
-    case 'Lt':
-      if (values.length !== 1) {
-        yield required(`${field}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'");
-      }
-      break;
-    default:
-      yield invalidValue(`${field}.operator`, operator, 'not a valid selector operator');
+function* nodeExpressionErrors(field: string, expression: Expression): Errors {
+  const { key = '', operator, values = [] } = expression;
+  if (operator !== 'Gt' && operator !== 'Lt') yield* operatorErrors(field, expression);
+  else if (values.length !== 1) {
+    yield required(`${field}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'");
   }
   yield* formatErrors(`${field}.key`, key, isQualifiedName(key));
 }
