@@ -1,9 +1,10 @@
+// A node that is lost, through the three controllers that see to it: each starts from what the one before wrote.
 import { describe, expect, it } from 'vitest';
-import { defaultTimeouts, type ClusterSettings } from '../../api/cluster.ts';
-import { type FakeCluster, fakeCluster } from '../../client/fake.ts';
-import { plan as evict } from '../taint-eviction/plan.ts';
-import { plan as collect } from '../pod-gc/plan.ts';
-import { nodeLifecycle } from './inputs.ts';
+import { clusterSettings } from '../api/testdata/cluster.ts';
+import { type FakeCluster, fakeCluster } from '../client/fake.ts';
+import { plan as evict } from './taint-eviction/plan.ts';
+import { plan as collect } from './pod-gc/plan.ts';
+import { nodeLifecycle } from './node-lifecycle/inputs.ts';
 
 const node = (ready: string): object => ({
   apiVersion: 'v1',
@@ -33,7 +34,7 @@ const lease = (renewTime: string): object => ({
   metadata: { name: 'n', namespace: 'kube-node-lease' },
   spec: { renewTime },
 });
-const controller = () => nodeLifecycle({ timeouts: defaultTimeouts } as ClusterSettings);
+const controller = () => nodeLifecycle(clusterSettings);
 const taints = (c: FakeCluster): string[] =>
   (c.view.get('Node', undefined, 'n')?.spec.taints ?? []).map((t) => `${t.key}:${t.effect}`);
 const ready = (c: FakeCluster): unknown =>
