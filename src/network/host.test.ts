@@ -1,18 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { ClusterSettings } from '../api/cluster.ts';
+import { clusterSettings as settings } from '../api/testdata/cluster.ts';
 import { diff } from '../linux/net/diff.ts';
 import { fakeKernel } from '../linux/net/fake.ts';
 import { printOps } from '../linux/net/net.ts';
 import { droppingForwardChains, firstReady, hostRoutes, hostRuleset, joined, left } from './host.ts';
 import type { PeerNode } from './podnet/podnet.ts';
 
-const settings = {
-  name: 'podlan',
-  bridge: 'podlan0',
-  nodeNetwork: '172.30.0.0/24',
-  podNetwork: '10.244.0.0/16',
-  serviceNetwork: '10.96.0.0/16',
-} as ClusterSettings;
 const peer = (index: number, ready: boolean): PeerNode => ({
   name: `node-${index}`,
   ip: `172.30.0.${10 + index}`,

@@ -30,6 +30,9 @@ const answers = (): void => {
   expect(cluster.inPod('client', 'timeout 2 busybox wget -qO- http://web', { namespace: 'my-app' })).toMatch(/^web-/);
 };
 
+const restarts = (): string =>
+  cluster.kubectl('get', 'pods', '-n', 'my-app', '-o', 'jsonpath={.items[*].status.containerStatuses[*].restartCount}');
+
 describe('a killed server', () => {
   it('status says so with exit code 3; up goes on with the same objects and the same pods', async () => {
     const before = uids();
@@ -39,16 +42,7 @@ describe('a killed server', () => {
     expect(up.code, up.err).toBe(0);
     await eventually(() => expect(uids()).toBe(before));
     await eventually(answers);
-    expect(
-      cluster.kubectl(
-        'get',
-        'pods',
-        '-n',
-        'my-app',
-        '-o',
-        'jsonpath={.items[*].status.containerStatuses[*].restartCount}',
-      ),
-    ).toMatch(/^0( 0)*$/);
+    expect(restarts()).toMatch(/^0( 0)*$/);
   });
 });
 
@@ -60,16 +54,7 @@ describe('a killed node process', () => {
     expect(up.code, up.err).toBe(0);
     await eventually(answers);
     expect(uids()).toBe(before);
-    expect(
-      cluster.kubectl(
-        'get',
-        'pods',
-        '-n',
-        'my-app',
-        '-o',
-        'jsonpath={.items[*].status.containerStatuses[*].restartCount}',
-      ),
-    ).toMatch(/^0( 0)*$/);
+    expect(restarts()).toMatch(/^0( 0)*$/);
   });
 });
 

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClusterSettings, NodeSettings } from '../../src/api/cluster.ts';
-import { defaultTimeouts, nodeNetns } from '../../src/api/cluster.ts';
+import { nodeNetns } from '../../src/api/cluster.ts';
+import { clusterSettings } from '../../src/api/testdata/cluster.ts';
 import type { Kind, KindMap, KubeObject, NetworkPolicy, Node, Pod } from '../../src/api/types.ts';
 import type { Cache, Client, Env, ObjectChange } from '../../src/client/types.ts';
 import { createNetns, deleteNetns } from '../../src/linux/net/netns.io.ts';
@@ -32,20 +33,16 @@ export function openLab(nodes: number): Lab {
   const dir = mkdtempSync(join(tmpdir(), 'podlan-lab-'));
   const hostNetns = `${name}-host`;
   const settings: ClusterSettings = {
+    ...clusterSettings,
     name,
     slot: 99,
     bridge: 'podlan99',
     nodeNetwork: '172.30.99.0/24',
     hostIp: '172.30.99.1',
     podNetwork: '10.99.0.0/16',
-    nodePodPrefix: 24,
     serviceNetwork: '10.98.0.0/16',
     apiServiceIp: '10.98.0.1',
     dnsIp: '10.98.0.10',
-    clusterDomain: 'cluster.local',
-    apiPort: 6443,
-    nodePorts: { from: 30_000, to: 32_767 },
-    timeouts: defaultTimeouts,
     stateDir: join(dir, 'state'),
     runDir: join(dir, 'run', name),
     nodes: Array.from({ length: nodes }, (_, i) => ({

@@ -11,7 +11,8 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type ClusterSettings, defaultTimeouts, type NodeSettings } from '../../src/api/cluster.ts';
+import type { ClusterSettings, NodeSettings } from '../../src/api/cluster.ts';
+import { clusterSettings } from '../../src/api/testdata/cluster.ts';
 import { resourcePath } from '../../src/api/kinds.ts';
 import type { Kind, KubeObject } from '../../src/api/types.ts';
 import { makePki } from '../../src/cmd/pki.io.ts';
@@ -118,20 +119,12 @@ function link(n: string, ns: string): void {
 
 function settingsIn(dir: string): ClusterSettings {
   return {
+    ...clusterSettings,
     name: id,
-    slot: 0,
     bridge: 'none',
     nodeNetwork: '10.199.1.0/24',
     hostIp: '10.199.1.1',
-    podNetwork: '10.244.0.0/16',
-    nodePodPrefix: 24,
-    serviceNetwork: '10.96.0.0/16',
-    apiServiceIp: '10.96.0.1',
     dnsIp,
-    clusterDomain: 'cluster.local',
-    apiPort: 6443,
-    nodePorts: { from: 30_000, to: 32_767 },
-    timeouts: defaultTimeouts,
     stateDir: dir,
     runDir: dir,
     nodes: [node],

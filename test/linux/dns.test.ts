@@ -13,16 +13,20 @@ let lab: Lab;
 let worker: DnsWorker;
 const logged: string[] = [];
 
+const options = () => ({
+  settings: lab.settings,
+  node: lab.node,
+  tls: lab.tls,
+  apiServer: `https://${lab.settings.hostIp}:${lab.settings.apiPort}`,
+  nodeNetns: netnsPath(nodeNs),
+  hostNetns: netnsPath(hostNs),
+});
+
 beforeAll(async () => {
   lab = await openLab();
   for (const object of world) lab.api.put(object);
   worker = startDnsWorker({
-    settings: lab.settings,
-    node: lab.node,
-    tls: lab.tls,
-    apiServer: `https://${lab.settings.hostIp}:${lab.settings.apiPort}`,
-    nodeNetns: netnsPath(nodeNs),
-    hostNetns: netnsPath(hostNs),
+    ...options(),
     resolvConf: lab.resolvConf,
     log: (level, message) => logged.push(`${level} ${message}`),
   });
@@ -219,15 +223,7 @@ describe('the thread', () => {
   });
 
   it('says in one line when its port is taken', async () => {
-    const second = startDnsWorker({
-      settings: lab.settings,
-      node: lab.node,
-      tls: lab.tls,
-      apiServer: `https://${lab.settings.hostIp}:${lab.settings.apiPort}`,
-      nodeNetns: netnsPath(nodeNs),
-      hostNetns: netnsPath(hostNs),
-      log: () => undefined,
-    });
+    const second = startDnsWorker({ ...options(), log: () => undefined });
     await expect(second.ready).rejects.toThrow(`dns: cannot listen on ${dnsIp}:53: EADDRINUSE`);
     await second.stop();
   });

@@ -1,7 +1,6 @@
 // A whole control plane in one process: store, API server, cache, controllers, scheduler and nodes, on one fake clock.
-import type { ClusterSettings } from '../../src/api/cluster.ts';
-import { defaultTimeouts } from '../../src/api/cluster.ts';
 import type { Transport } from '../../src/api/http.ts';
+import { clusterSettings as settings } from '../../src/api/testdata/cluster.ts';
 import type { KubeObject } from '../../src/api/types.ts';
 import { createApiServer } from '../../src/apiserver/server.ts';
 import { createCache } from '../../src/client/cache.ts';
@@ -13,26 +12,6 @@ import { scheduler } from '../../src/scheduler/scheduler.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { type Clock, createClock } from './clock.ts';
 import { type FakeKubelet, fakeKubelet } from './kubelet.ts';
-
-export const settings: ClusterSettings = {
-  name: 'sim',
-  slot: 0,
-  bridge: 'podlan0',
-  nodeNetwork: '172.30.0.0/24',
-  hostIp: '172.30.0.1',
-  podNetwork: '10.244.0.0/16',
-  nodePodPrefix: 24,
-  serviceNetwork: '10.96.0.0/16',
-  apiServiceIp: '10.96.0.1',
-  dnsIp: '10.96.0.10',
-  clusterDomain: 'cluster.local',
-  apiPort: 6443,
-  nodePorts: { from: 30000, to: 32767 },
-  timeouts: defaultTimeouts,
-  stateDir: '',
-  runDir: '',
-  nodes: [],
-};
 
 export interface World {
   readonly clock: Clock;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ClusterSettings, defaultTimeouts } from '../../api/cluster.ts';
+import { clusterSettings as settings } from '../../api/testdata/cluster.ts';
 import { diff, type WantedNet } from '../../linux/net/diff.ts';
 import { fakeKernel } from '../../linux/net/fake.ts';
 import { type Net, type NetState, printOps, printState } from '../../linux/net/net.ts';
@@ -18,25 +18,6 @@ import {
   vethName,
 } from './podnet.ts';
 
-const settings: ClusterSettings = {
-  name: 'podlan',
-  slot: 0,
-  bridge: 'podlan0',
-  nodeNetwork: '172.30.0.0/24',
-  hostIp: '172.30.0.1',
-  podNetwork: '10.244.0.0/16',
-  nodePodPrefix: 24,
-  serviceNetwork: '10.96.0.0/16',
-  apiServiceIp: '10.96.0.1',
-  dnsIp: '10.96.0.10',
-  clusterDomain: 'cluster.local',
-  apiPort: 6443,
-  nodePorts: { from: 30_000, to: 32_767 },
-  timeouts: defaultTimeouts,
-  stateDir: '/var/lib/podlan/podlan',
-  runDir: '/run/podlan/podlan',
-  nodes: [],
-};
 const one = { name: 'node-1', index: 1, ip: '172.30.0.11' };
 const peer = (index: number, ready = true): PeerNode => ({
   name: `node-${index}`,
