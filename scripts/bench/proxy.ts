@@ -8,6 +8,7 @@ import { openNft } from '../../src/linux/nft/nft.io.ts';
 import type { Ruleset } from '../../src/linux/nft/nft.ts';
 import { print } from '../../src/linux/nft/print.ts';
 import { compileRuleset } from '../../src/network/ruleset.ts';
+import { nothing } from '../../src/network/testinput.ts';
 
 const count = Number(process.argv[2] ?? 10_000);
 const size = Number(process.argv[3] ?? 3);
@@ -42,19 +43,7 @@ const slice = (i: number, shift = 0): EndpointSlice => ({
 
 const services = Array.from({ length: count }, (_, i) => service(i));
 const slices = Array.from({ length: count }, (_, i) => slice(i));
-const compile = (): Ruleset =>
-  compileRuleset({
-    node: { name: 'node-1', ips: ['172.30.0.11'] },
-    podNetwork: '10.244.0.0/16',
-    serviceNetwork: '10.96.0.0/16',
-    dnsIp: '10.96.255.254',
-    services,
-    slices,
-    policies: [],
-    namespaces: [],
-    pods: [],
-    localPods: [],
-  });
+const compile = (): Ruleset => compileRuleset({ ...nothing, dnsIp: '10.96.255.254', services, slices });
 
 const name = `podlan-bench-${randomUUID().slice(0, 8)}`;
 createNetns(name);

@@ -1,30 +1,15 @@
 // Everything that a node's packets should meet, as one typed table: proxy, policy and the DNS exception together.
-import type { EndpointSlice, Namespace, NetworkPolicy, Pod, Service } from '../api/types.ts';
 import type { Flow } from '../linux/conntrack/flow.ts';
 import { rule } from '../linux/nft/nft.ts';
 import type { Rule, Ruleset, Table } from '../linux/nft/nft.ts';
 import { hooks, tableName } from './hooks.ts';
 import type { HookChain, Part } from './hooks.ts';
 import { forbiddenFlows } from './policy/flows.ts';
-import { compilePolicy } from './policy/policy.ts';
-import type { LocalPod } from './policy/pods.ts';
+import { compilePolicy, type PolicyInput } from './policy/policy.ts';
 import { staleUdpFlows } from './proxy/flows.ts';
-import { compileProxy } from './proxy/proxy.ts';
+import { compileProxy, type ProxyInput } from './proxy/proxy.ts';
 
-export interface RulesetInput {
-  readonly node: { readonly name: string; readonly ips: readonly string[] };
-  readonly podNetwork: string;
-  readonly serviceNetwork: string;
-  readonly dnsIp: string;
-  readonly services: readonly Service[];
-  readonly slices: readonly EndpointSlice[];
-  readonly policies: readonly NetworkPolicy[];
-  readonly namespaces: readonly Namespace[];
-  /** All pods of the cluster: peers. */
-  readonly pods: readonly Pod[];
-  /** Pods of this node that have an address. Packets of any other local address are dropped. */
-  readonly localPods: readonly LocalPod[];
-}
+export interface RulesetInput extends ProxyInput, PolicyInput {}
 
 export function compileRuleset(input: RulesetInput): Ruleset {
   const parts = [dnsPart(input.dnsIp), compileProxy(input), compilePolicy(input)];

@@ -5,6 +5,7 @@ import type { Namespace, NetworkPolicy, networking, Pod } from '../../api/types.
 import { evaluate } from '../../linux/nft/evaluate.ts';
 import { compileRuleset } from '../ruleset.ts';
 import type { RulesetInput } from '../ruleset.ts';
+import { nothing } from '../testinput.ts';
 
 /** mulberry32 */
 function randomOf(seed: number): () => number {
@@ -103,12 +104,7 @@ function createWorld(random: () => number): World {
 }
 
 const inputOf = (pods: readonly WorldPod[], all: Namespace[], policies: NetworkPolicy[]): RulesetInput => ({
-  node: { name: 'node-1', ips: ['172.30.0.11'] },
-  podNetwork: '10.244.0.0/16',
-  serviceNetwork: '10.96.0.0/16',
-  dnsIp: '10.96.0.10',
-  services: [],
-  slices: [],
+  ...nothing,
   policies,
   namespaces: all,
   pods: pods.map(

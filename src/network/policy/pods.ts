@@ -33,7 +33,9 @@ export interface PodClass {
 
 export interface PolicyPods {
   readonly namespaces: readonly Namespace[];
+  /** All pods of the cluster: peers. */
   readonly pods: readonly Pod[];
+  /** Pods of this node that have an address. Packets of any other local address are dropped. */
   readonly localPods: readonly LocalPod[];
 }
 

@@ -7,6 +7,7 @@ import { fakeNft } from '../../linux/nft/fake.ts';
 import { print } from '../../linux/nft/print.ts';
 import { compileRuleset, staleFlows } from '../ruleset.ts';
 import type { RulesetInput } from '../ruleset.ts';
+import { nothing } from '../testinput.ts';
 import type { LocalPod } from './pods.ts';
 
 const meta = (name: string, namespace: string, labels: Record<string, string> = {}) => ({
@@ -45,13 +46,7 @@ const local = (name: string, ip: string, labels: Record<string, string>, contain
 });
 
 const base: RulesetInput = {
-  node: { name: 'node-1', ips: ['172.30.0.11'] },
-  podNetwork: '10.244.0.0/16',
-  serviceNetwork: '10.96.0.0/16',
-  dnsIp: '10.96.0.10',
-  services: [],
-  slices: [],
-  policies: [],
+  ...nothing,
   namespaces: [namespace('shop'), namespace('team', { team: 'a' })],
   pods: [pod('client', '10.244.1.5', { app: 'client' }), pod('far', '10.244.1.6', { app: 'client' }, 'team')],
   localPods: [local('web', '10.244.0.5', { app: 'web' }), local('db', '10.244.0.6', { app: 'db' })],

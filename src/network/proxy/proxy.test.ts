@@ -8,6 +8,7 @@ import type { Table } from '../../linux/nft/nft.ts';
 import { print } from '../../linux/nft/print.ts';
 import { compileRuleset } from '../ruleset.ts';
 import type { RulesetInput } from '../ruleset.ts';
+import { nothing } from '../testinput.ts';
 import { staleUdpFlows } from './flows.ts';
 
 const meta = (name: string, labels: Record<string, string> = {}, creationTimestamp = '2026-01-01T00:00:00Z') => ({
@@ -40,18 +41,7 @@ const ready = (ip: string, nodeName = 'node-1'): Endpoint => ({
   conditions: { ready: true },
 });
 
-const input = (services: Service[], slices: EndpointSlice[]): RulesetInput => ({
-  node: { name: 'node-1', ips: ['172.30.0.11'] },
-  podNetwork: '10.244.0.0/16',
-  serviceNetwork: '10.96.0.0/16',
-  dnsIp: '10.96.0.10',
-  services,
-  slices,
-  policies: [],
-  namespaces: [],
-  pods: [],
-  localPods: [],
-});
+const input = (services: Service[], slices: EndpointSlice[]): RulesetInput => ({ ...nothing, services, slices });
 
 function tableOf(from: RulesetInput): Table {
   const [table] = compileRuleset(from).tables;
