@@ -165,10 +165,10 @@ describe('the cache', () => {
       f.timers.shift()?.();
       await f.settle();
     };
-    for (let i = 0; i < 4; i++) await fail();
+    for (let i = 0; i < 8; i++) await fail();
     expect(said).toEqual([]);
-    for (let i = 0; i < 29; i++) await fail();
-    expect(said).toEqual([4, 8, 16, 32].map((failures) => ['watch Pod: Error: ECONNREFUSED', failures]));
+    for (let i = 0; i < 25; i++) await fail();
+    expect(said).toEqual([8, 16, 32].map((failures) => ['watch Pod: Error: ECONNREFUSED', failures]));
     cache.close();
   });
 

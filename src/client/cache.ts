@@ -130,8 +130,12 @@ async function follow(f: Followed): Promise<void> {
       // The server ends watches now and then; going on from the last revision misses nothing.
     } catch (e) {
       if (f.signal.aborted) return;
-      if (isExpired(e)) from = undefined;
-      f.env.log(isWorthSaying(failures) ? 'warn' : 'debug', `watch ${kind}: ${String(e)}`, { from, failures });
+      const expired = isExpired(e);
+      if (expired) from = undefined;
+      f.env.log(!expired && isWorthSaying(failures) ? 'warn' : 'debug', `watch ${kind}: ${String(e)}`, {
+        from,
+        failures,
+      });
     }
     if (f.signal.aborted) return;
     if (f.env.nowMs() - startedMs > settledMs) failures = 0;
@@ -142,8 +146,8 @@ async function follow(f: Followed): Promise<void> {
   }
 }
 
-/** Not a start or a restart of the server, which takes a second; and ever more seldom what goes on. */
-const isWorthSaying = (failures: number): boolean => failures >= 4 && Number.isInteger(Math.log2(failures));
+/** Not a start or a restart of the server (seconds); and ever more seldom what goes on. */
+const isWorthSaying = (failures: number): boolean => failures >= 8 && Number.isInteger(Math.log2(failures));
 
 function pause(env: Env, signal: AbortSignal, delayMs: number): Promise<void> {
   return new Promise((resolve) => {
