@@ -5,6 +5,8 @@ export const NEWER_THAN_1_35: ReadonlySet<string> = new Set([
   'meta.v1.ListMeta.shardInfo',
   'core.v1.PodSpec.schedulingGroup',
   'core.v1.PodStatus.nodeAllocatableResourceClaimStatuses',
+  'core.v1.ResourceHealth.message',
+  'core.v1.VolumeMountStatus.volumeStatus',
 ]);
 
 /** Lists that came after 1.27: how a patch merges them. */
