@@ -3,6 +3,7 @@ import { KINDS } from '../../api/kinds.ts';
 import type { Kind, KubeObject } from '../../api/types.ts';
 import { isTerminating } from '../../client/pods.ts';
 import type { Change, Plan, View } from '../../client/types.ts';
+import { waiting } from './status.ts';
 
 export const namespacedKinds: readonly Kind[] = KINDS.filter((row) => row.namespaced).map((row) => row.kind);
 const finalizer = 'kubernetes';
@@ -10,7 +11,7 @@ const finalizer = 'kubernetes';
 export const isEmpty = (view: View, name: string): boolean =>
   namespacedKinds.every((kind) => view.list(kind, name).length === 0);
 
-export function plan(view: View, key: string): Plan {
+export function plan(view: View, key: string, nowMs: number): Plan {
   const namespace = view.get('Namespace', undefined, key);
   if (!namespace || !isTerminating(namespace)) return { changes: [] };
   const finalizers = namespace.spec?.finalizers ?? [];
@@ -21,14 +22,12 @@ export function plan(view: View, key: string): Plan {
   }
   // Pods first: what protects them (policies) and feeds them (ConfigMaps) stays as long as they run.
   const kinds: readonly Kind[] = view.list('Pod', key).length > 0 ? ['Pod'] : namespacedKinds;
-  return {
-    changes: kinds.flatMap((kind) =>
-      view
-        .list(kind, key)
-        .filter((o) => !isTerminating(o))
-        .map((o) => removal(kind, o)),
-    ),
-  };
+  const content = kinds.map((kind) => ({ kind, objects: view.list(kind, key) }));
+  const removals = content.flatMap(({ kind, objects }) =>
+    objects.filter((o) => !isTerminating(o)).map((o) => removal(kind, o)),
+  );
+  if (removals.length > 0) return { changes: removals };
+  return { changes: waiting(namespace, content, nowMs) };
 }
 
 const removal = (kind: Kind, o: KubeObject): Change => ({
