@@ -145,7 +145,7 @@ function messageCodes(name: string, queue: string[]): Record<string, string> {
     const found = go.get(field.number);
     if (!found) throw new Error(`${name}.${field.name}: no field of the struct has the number ${field.number}`);
     const json = found.json.split(',')[0];
-    // An inlined struct has no name in JSON; the message's is as good as any to tell it from the others.
+    // An inlined struct has no name in JSON; the message's serves to tell it from the others.
     codes[json === '' || json === undefined ? `=${field.name}` : json] = fieldCode(field, found, queue);
   }
   return codes;

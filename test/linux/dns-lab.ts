@@ -143,14 +143,15 @@ async function serveApi(tls: { ca: string; cert: string; key: string }, s: Clust
   const server = http2.createSecureServer({ ...tls, requestCert: true }, (request, response) => {
     const url = new URL(request.url, 'https://api');
     const kind = zoneKinds.find((k) => resourcePath(k) === url.pathname);
-    if (!kind) return void response.writeHead(404).end();
-    if (url.searchParams.has('watch')) {
+    if (!kind) response.writeHead(404).end();
+    else if (url.searchParams.has('watch')) {
       watchers.get(kind)?.add(response);
       response.on('close', () => watchers.get(kind)?.delete(response));
-      return void response.stream.respond({ ':status': 200, 'content-type': 'application/json' });
+      response.stream.respond({ ':status': 200, 'content-type': 'application/json' });
+    } else {
+      const items = [...objects.values()].filter((o) => o.kind === kind);
+      response.end(JSON.stringify({ metadata: { resourceVersion: String(revision) }, items }));
     }
-    const items = [...objects.values()].filter((o) => o.kind === kind);
-    return void response.end(JSON.stringify({ metadata: { resourceVersion: String(revision) }, items }));
   });
   const sessions = new Set<http2.ServerHttp2Session>();
   server.on('session', (session) => {

@@ -240,7 +240,7 @@ function serveTcp(netns: string, place: string, port: number): { close(): void }
 }
 
 const udpSocket = (port: number, ip?: string): UdpSocket => {
-  const socket = createSocket({ type: 'udp4', lookup: atOnce() as never });
+  const socket = createSocket({ type: 'udp4', lookup: atOnce() });
   socket.bind(port, ip);
   return socket;
 };
@@ -252,9 +252,7 @@ function serveUdp(netns: string, place: string, port: number, ip?: string): { cl
 }
 
 const connectIn = (netns: string, ip: string, port: number): Socket =>
-  runInNetns(netns, () =>
-    connect({ host: 'pod', port, family: 4, autoSelectFamily: false, lookup: atOnce(ip) as never }),
-  );
+  runInNetns(netns, () => connect({ host: 'pod', port, family: 4, autoSelectFamily: false, lookup: atOnce(ip) }));
 
 const ending = (error: NodeJS.ErrnoException): Answer =>
   error.code === 'ECONNREFUSED' ? 'refused' : error.code === 'ECONNRESET' ? 'reset' : `${error.code}`;
@@ -302,7 +300,7 @@ function say(socket: Socket, word: string): Promise<Answer> {
 
 async function askUdp(netns: string, ip: string, port: number): Promise<Answer> {
   const socket = runInNetns(netns, () => {
-    const made = createSocket({ type: 'udp4', lookup: atOnce() as never });
+    const made = createSocket({ type: 'udp4', lookup: atOnce() });
     // Connected, so that a port-unreachable comes back as an error.
     made.connect(port, ip);
     return made;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { rfc3339 } from '../../api/time.ts';
-import type { Event, KubeObject } from '../../api/types.ts';
+import type { KubeObject } from '../../api/types.ts';
 import { viewOf } from '../../client/cache.ts';
 import { plan } from './plan.ts';
 
@@ -15,7 +15,7 @@ const event = (name: string, agoMs: number, field: 'lastTimestamp' | 'eventTime'
     resourceVersion: '1',
     creationTimestamp: field === 'created' ? at : rfc3339(0),
   };
-  return { apiVersion: 'v1', kind: 'Event', metadata, ...(field === 'created' ? {} : { [field]: at }) } as Event;
+  return { apiVersion: 'v1', kind: 'Event', metadata, ...(field === 'created' ? {} : { [field]: at }) };
 };
 
 it('forgets events an hour after they last happened, whichever field says when that was', () => {

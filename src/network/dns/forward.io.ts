@@ -203,7 +203,7 @@ function isAnswerTo(answer: UpstreamAnswer | undefined, id: number, ask: Ask): a
 function askUdp(x: Exchange, done: (answer: UpstreamAnswer | undefined) => void): () => void {
   const id = randomInt(0x10000);
   const v6 = x.server.includes(':');
-  const socket = dgram.createSocket({ type: v6 ? 'udp6' : 'udp4', lookup: literal as never });
+  const socket = dgram.createSocket({ type: v6 ? 'udp6' : 'udp4', lookup: literal });
   let open = true;
   const close = (): void => {
     if (open) socket.close();
