@@ -1,8 +1,10 @@
-// Bodies in: JSON and YAML text to plain values, with the duplicate keys that JSON.parse would swallow.
+// Bodies in: JSON, YAML and protobuf to plain values, with the duplicate keys that JSON.parse would swallow.
 import { type Document, LineCounter, parseDocument } from 'yaml';
+import { decodeProtobuf, type TypeMeta } from '../api/protobuf/decode.ts';
+import { messageOf } from '../api/protobuf/messages.ts';
 import { manifestYaml } from '../api/yaml.ts';
 import { badRequest, unsupportedMediaType } from './errors.ts';
-import { parseMediaTypes } from './negotiate.ts';
+import { parseMediaTypes, PROTOBUF } from './negotiate.ts';
 
 export interface Decoded {
   readonly value: unknown;
@@ -12,10 +14,23 @@ export interface Decoded {
 
 const accepted = ['application/json', 'application/yaml'];
 
-/** Protobuf and CBOR are refused by name: 415 with the media types that are read. */
-export function decodeBody(bytes: Uint8Array | undefined, contentType: string | undefined): Decoded {
+/**
+ * `expected` is what the body must be: protobuf does not always say so itself. What is not read (CBOR) is refused by name:
+ * 415 with the media types that are.
+ */
+export function decodeBody(
+  bytes: Uint8Array | undefined,
+  contentType: string | undefined,
+  expected: TypeMeta,
+): Decoded {
   const type = parseMediaTypes(contentType ?? '')[0]?.type ?? 'application/json';
-  if (type !== 'application/json' && type !== 'application/yaml') throw unsupportedMediaType(accepted);
+  const hasMessage = messageOf(expected.apiVersion, expected.kind) !== undefined;
+  if (type === PROTOBUF && hasMessage) {
+    return { value: decodeProtobuf(bytes ?? new Uint8Array(), expected), duplicates: [] };
+  }
+  if (type !== 'application/json' && type !== 'application/yaml') {
+    throw unsupportedMediaType(hasMessage ? [...accepted, PROTOBUF] : accepted);
+  }
   const text = new TextDecoder().decode(bytes ?? new Uint8Array());
   return type === 'application/yaml' ? decodeYaml(text) : decodeJson(text);
 }

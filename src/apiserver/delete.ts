@@ -13,7 +13,7 @@ import { decodeBody } from './body.ts';
 import type { Call, Context } from './context.ts';
 import { badRequest, conflict, forbidden, staleWrite, success, uidMismatch } from './errors.ts';
 import { storedText } from './objects.ts';
-import { jsonAnswer, objectAnswer } from './render.ts';
+import { valueAnswer, objectAnswer } from './render.ts';
 import { count, selection } from './select.ts';
 import { answersWithObject, gracePeriod } from './strategy.ts';
 import { cached, type Cached } from './watchcache.ts';
@@ -34,7 +34,7 @@ export function deleteOptions(call: Call): DeleteOptions {
   const { query, headers, body } = call.request;
   let given: Record<string, unknown> = {};
   if (body && body.length > 0) {
-    const { value } = decodeBody(body, headers['content-type']);
+    const { value } = decodeBody(body, headers['content-type'], { apiVersion: 'v1', kind: 'DeleteOptions' });
     given = (value ?? {}) as Record<string, unknown>;
     const report = checkTypeShape('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions', given);
     if (report.wrongType[0] !== undefined) throw badRequest(report.wrongType[0]);
@@ -150,7 +150,7 @@ export async function deleteOne(ctx: Context, call: Call): Promise<ApiResponse> 
   if (!gone || answersWithObject(call.row)) return objectAnswer(ctx, call, object, 200);
   const status = success(call.row, call.name, object.object.metadata.uid);
   const { code: _code, ...body } = status;
-  return jsonAnswer(body, 200, call);
+  return valueAnswer(body, 200, call);
 }
 
 export async function deleteCollection(ctx: Context, call: Call): Promise<ApiResponse> {
@@ -167,5 +167,5 @@ export async function deleteCollection(ctx: Context, call: Call): Promise<ApiRes
     }
   }
   const { code: _code, ...body } = success(call.row, undefined);
-  return jsonAnswer(body, 200, call);
+  return valueAnswer(body, 200, call);
 }

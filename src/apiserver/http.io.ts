@@ -12,7 +12,7 @@ import type { ApiRequest, ApiResponse, Transport, UserInfo } from '../api/http.t
 import type { Log } from '../client/types.ts';
 import { bodyTooLarge, internal } from './errors.ts';
 import { type NodeTarget, tunnelHeader } from './nodes.ts';
-import { jsonAnswer } from './render.ts';
+import { valueAnswer } from './render.ts';
 
 export interface NodeUpgrade {
   upgrade(req: IncomingMessage, socket: Duplex, head: Uint8Array, target: NodeTarget): void;
@@ -159,7 +159,7 @@ async function answer(o: ServeOptions, req: Request, res: Response): Promise<voi
   try {
     const body = await readBody(req);
     if (body === 'too large') {
-      await respond(jsonAnswer(bodyTooLarge(maxBodyBytes).status, 413), res, gone.signal);
+      await respond(valueAnswer(bodyTooLarge(maxBodyBytes).status, 413), res, gone.signal);
       return;
     }
     await respond(await o.handle(requestOf(req, body, gone.signal)), res, gone.signal);
@@ -167,7 +167,7 @@ async function answer(o: ServeOptions, req: Request, res: Response): Promise<voi
     const error = e instanceof Error ? e : new Error(String(e));
     o.log('warn', 'an answer was not sent', { method: req.method, path: req.url, error: error.message });
     if (res.headersSent) res.destroy(error);
-    else await respond(jsonAnswer(internal(error.message).status, 500), res, gone.signal).catch(() => res.destroy());
+    else await respond(valueAnswer(internal(error.message).status, 500), res, gone.signal).catch(() => res.destroy());
   }
 }
 

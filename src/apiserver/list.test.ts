@@ -84,7 +84,7 @@ describe('list', () => {
     expect(Object.keys(partial.body.items?.[0] ?? {})).toEqual(['kind', 'apiVersion', 'metadata']);
     const yaml = await s.call('GET', `${maps}/a`, undefined, { accept: 'application/yaml' });
     expect(yaml.body['text']).toContain('kind: ConfigMap');
-    const none = await s.call('GET', maps, undefined, { accept: 'application/vnd.kubernetes.protobuf' });
+    const none = await s.call('GET', maps, undefined, { accept: 'application/cbor' });
     expect(none.body).toMatchObject({ code: 406, reason: 'NotAcceptable' });
   });
 

@@ -1,5 +1,6 @@
 // What only pods have: the scheduler's binding, and eviction.
 import type { ApiResponse } from '../api/http.ts';
+import type { TypeMeta } from '../api/protobuf/decode.ts';
 import { checkTypeShape } from '../api/schema.ts';
 import { rfc3339 } from '../api/time.ts';
 import type { Pod } from '../api/types.ts';
@@ -7,12 +8,12 @@ import { decodeBody } from './body.ts';
 import type { Call, Context } from './context.ts';
 import { badRequest, conflict, staleWrite, success, uidMismatch } from './errors.ts';
 import { storedText } from './objects.ts';
-import { jsonAnswer } from './render.ts';
+import { valueAnswer } from './render.ts';
 import { deleteObject, type DeleteOptions } from './delete.ts';
 import { dryRunOf, find, isDryRun } from './write.ts';
 
-function readBody(call: Call, typeName: string): unknown {
-  const { value } = decodeBody(call.request.body, call.request.headers['content-type']);
+function readBody(call: Call, typeName: string, expected: TypeMeta): unknown {
+  const { value } = decodeBody(call.request.body, call.request.headers['content-type'], expected);
   const report = checkTypeShape(typeName, value);
   if (report.wrongType[0] !== undefined) throw badRequest(report.wrongType[0]);
   const name = (value as { metadata?: { name?: string } }).metadata?.name;
@@ -22,7 +23,7 @@ function readBody(call: Call, typeName: string): unknown {
   return value;
 }
 
-const done = (call: Call): ApiResponse => jsonAnswer({ ...success(undefined, undefined), code: 201 }, 201, call);
+const done = (call: Call): ApiResponse => valueAnswer({ ...success(undefined, undefined), code: 201 }, 201, call);
 
 interface Binding {
   metadata?: { uid?: string; resourceVersion?: string; annotations?: Record<string, string> };
@@ -48,7 +49,7 @@ function bound(pod: Pod, binding: Binding, node: string, now: string): Pod {
 }
 
 export async function bind(ctx: Context, call: Call): Promise<ApiResponse> {
-  const binding = readBody(call, 'io.k8s.api.core.v1.Binding') as Binding;
+  const binding = readBody(call, 'io.k8s.api.core.v1.Binding', { apiVersion: 'v1', kind: 'Binding' }) as Binding;
   const node = binding.target?.name ?? '';
   const kind = binding.target?.kind ?? '';
   if (node === '') throw badRequest('Binding "" is invalid: target.name: Required value');
@@ -81,7 +82,10 @@ export async function bind(ctx: Context, call: Call): Promise<ApiResponse> {
 /** There are no disruption budgets among the kinds served, so nothing stands against an eviction. */
 export async function evict(ctx: Context, call: Call): Promise<ApiResponse> {
   type Given = Omit<DeleteOptions, 'dryRun'> & { dryRun?: readonly unknown[] };
-  const eviction = readBody(call, 'io.k8s.api.policy.v1.Eviction') as { deleteOptions?: Given };
+  const eviction = readBody(call, 'io.k8s.api.policy.v1.Eviction', {
+    apiVersion: 'policy/v1',
+    kind: 'Eviction',
+  }) as { deleteOptions?: Given };
   const given = eviction.deleteOptions;
   await deleteObject(ctx, call, { ...given, dryRun: isDryRun(given?.dryRun ?? []) || dryRunOf(call) });
   return done(call);

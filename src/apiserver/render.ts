@@ -1,12 +1,14 @@
-// Objects to bytes, in the form that the client accepts: as they are (the bytes of the cache), as a Table, as metadata
-// alone, or as YAML.
+// Objects to bytes, in the form that the client accepts: as they are (the bytes of the cache), as protobuf, as a Table, as
+// metadata alone, or as YAML.
 import type { ApiResponse } from '../api/http.ts';
 import { apiVersionOf, type KindRow } from '../api/kinds.ts';
+import { encodeProtobuf } from '../api/protobuf/encode.ts';
 import { tableColumns, tableRow } from '../api/table.ts';
 import type { KubeObject } from '../api/types.ts';
 import { yamlText } from '../api/yaml.ts';
 import type { Call, Context } from './context.ts';
-import type { Accepted } from './negotiate.ts';
+import { type Accepted, type Format, mediaTypes } from './negotiate.ts';
+import { protobufList, protobufObject } from './protobuf.ts';
 import type { Cached } from './watchcache.ts';
 
 const encoder = new TextEncoder();
@@ -20,36 +22,33 @@ export function warningHeader(warnings: readonly string[]): Record<string, strin
 }
 
 /** Answer with a value that is not in the cache. */
-export function jsonAnswer(
+export function valueAnswer(
   value: unknown,
   code = 200,
   call?: Pick<Call, 'accept' | 'request' | 'warnings'>,
 ): ApiResponse {
+  const format = call?.accept.format ?? 'json';
+  const warnings = call?.warnings ?? [];
+  if (format === 'protobuf') return bytesAnswer(encodeProtobuf(value as object), format, code, warnings);
   const pretty = call?.request.query.get('pretty');
   const indent = pretty === 'true' || pretty === '1' ? 2 : undefined;
-  const yaml = call?.accept.yaml === true;
-  const text = yaml ? yamlText(value) : `${JSON.stringify(value, null, indent)}\n`;
-  return {
-    code,
-    headers: {
-      ...baseHeaders,
-      'content-type': yaml ? 'application/yaml' : 'application/json',
-      ...warningHeader(call?.warnings ?? []),
-    },
-    body: encoder.encode(text),
-  };
+  const text = format === 'yaml' ? yamlText(value) : `${JSON.stringify(value, null, indent)}\n`;
+  return bytesAnswer(encoder.encode(text), format, code, warnings);
+}
+
+function bytesAnswer(body: Uint8Array, format: Format, code: number, warnings: readonly string[]): ApiResponse {
+  return { code, headers: { ...baseHeaders, 'content-type': mediaTypes[format], ...warningHeader(warnings) }, body };
 }
 
 const asItIs = (call: Call): boolean =>
-  call.accept.view === 'object' && !call.accept.yaml && !call.request.query.has('pretty');
+  call.accept.view === 'object' && call.accept.format === 'json' && !call.request.query.has('pretty');
+
+const asMessages = ({ accept }: Call): boolean => accept.view === 'object' && accept.format === 'protobuf';
 
 export function objectAnswer(ctx: Context, call: Call, found: Cached, code: number): ApiResponse {
-  if (!asItIs(call)) return jsonAnswer(viewOf(ctx, call, found), code, call);
-  return {
-    code,
-    headers: { ...baseHeaders, 'content-type': 'application/json', ...warningHeader(call.warnings) },
-    body: found.bytes,
-  };
+  if (asMessages(call)) return bytesAnswer(protobufObject(call.row, found), 'protobuf', code, call.warnings);
+  if (!asItIs(call)) return valueAnswer(viewOf(ctx, call, found), code, call);
+  return bytesAnswer(found.bytes, 'json', code, call.warnings);
 }
 
 /** One object in the view that was asked for. */
@@ -98,22 +97,19 @@ const listEnd = encoder.encode(']}\n');
 
 export function listAnswer(ctx: Context, call: Call, items: readonly Cached[], metadata: ListMeta): ApiResponse {
   const { row, accept } = call;
-  if (accept.view === 'Table') return jsonAnswer(table(ctx, call, items, metadata), 200, call);
+  if (accept.view === 'Table') return valueAnswer(table(ctx, call, items, metadata), 200, call);
   if (accept.view === 'PartialObjectMetadata') {
     const partials = items.map((i) => partial(i.object, accept));
     const kind = 'PartialObjectMetadataList';
-    return jsonAnswer({ kind, apiVersion: metaVersion(accept), metadata, items: partials }, 200, call);
+    return valueAnswer({ kind, apiVersion: metaVersion(accept), metadata, items: partials }, 200, call);
   }
+  if (asMessages(call)) return bytesAnswer(protobufList(row, listKind(row), metadata, items), 'protobuf', 200, []);
   if (!asItIs(call)) {
     const objects = items.map((i) => i.object);
-    return jsonAnswer({ kind: listKind(row), apiVersion: apiVersionOf(row), metadata, items: objects }, 200, call);
+    return valueAnswer({ kind: listKind(row), apiVersion: apiVersionOf(row), metadata, items: objects }, 200, call);
   }
   const head = JSON.stringify({ kind: listKind(row), apiVersion: apiVersionOf(row), metadata }).slice(0, -1);
-  return {
-    code: 200,
-    headers: { ...baseHeaders, 'content-type': 'application/json' },
-    body: joined(encoder.encode(`${head},"items":[`), items),
-  };
+  return bytesAnswer(joined(encoder.encode(`${head},"items":[`), items), 'json', 200, []);
 }
 
 /** The bytes of a list: those of its items, one after the other. */

@@ -7,11 +7,12 @@ import { decodeBody } from './body.ts';
 import type { Call, Context } from './context.ts';
 import { badRequest } from './errors.ts';
 import { readPatch } from './patch/patch.ts';
-import { jsonAnswer } from './render.ts';
+import { valueAnswer } from './render.ts';
 import type { Cached } from './watchcache.ts';
 import { addressed, changeObject, dryRunOf, find } from './write.ts';
 
 const typeName = 'io.k8s.api.autoscaling.v1.Scale';
+const typeMeta = { apiVersion: 'autoscaling/v1', kind: 'Scale' };
 
 interface Scale extends KubeObject {
   spec?: { replicas?: number };
@@ -34,8 +35,7 @@ function scaleOf({ object }: Cached): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = workload.metadata;
   const replicas = workload.spec.replicas;
   return {
-    kind: 'Scale',
-    apiVersion: 'autoscaling/v1',
+    ...typeMeta,
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
     spec: replicas === 0 ? {} : { replicas: replicas ?? 1 },
     status: { replicas: workload.status?.replicas ?? 0, selector: selectorText(workload.spec.selector) },
@@ -63,15 +63,15 @@ function scaled({ object }: Cached, scale: Scale): KubeObject {
 }
 
 export async function getScale(ctx: Context, call: Call): Promise<ApiResponse> {
-  return jsonAnswer(scaleOf(find(ctx, call)), 200, call);
+  return valueAnswer(scaleOf(find(ctx, call)), 200, call);
 }
 
 export async function updateScale(ctx: Context, call: Call): Promise<ApiResponse> {
-  const { value } = decodeBody(call.request.body, call.request.headers['content-type']);
+  const { value } = decodeBody(call.request.body, call.request.headers['content-type'], typeMeta);
   const scale = checkScale(value);
   addressed(call, { ...scale, metadata: scale.metadata ?? {} });
   const done = await changeObject(ctx, call, (c) => scaled(c, scale), { dryRun: dryRunOf(call) });
-  return jsonAnswer(scaleOf(done), 200, call);
+  return valueAnswer(scaleOf(done), 200, call);
 }
 
 export async function patchScale(ctx: Context, call: Call): Promise<ApiResponse> {
@@ -84,5 +84,5 @@ export async function patchScale(ctx: Context, call: Call): Promise<ApiResponse>
     return scaled(c, checkScale(apply({ ...now, metadata })));
   };
   const done = await changeObject(ctx, call, change, { dryRun: dryRunOf(call) });
-  return jsonAnswer(scaleOf(done), 200, call);
+  return valueAnswer(scaleOf(done), 200, call);
 }

@@ -11,11 +11,12 @@ import { internal, methodNotAllowed, noSuchResource, qualified, unauthorized } f
 import { compactRegularly } from './compaction.ts';
 import { list } from './list.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { negotiate } from './negotiate.ts';
+import { type Accepted, negotiate, plain } from './negotiate.ts';
 import { type NodeProxy, podLog, podTunnel } from './nodes.ts';
 import { patch } from './patch/patch.ts';
 import { bind, evict } from './pods.ts';
-import { jsonAnswer, objectAnswer } from './render.ts';
+import { hasMessage } from './protobuf.ts';
+import { valueAnswer, objectAnswer } from './render.ts';
 import { type ResourceRoute, resourceRoute } from './route.ts';
 import { getScale, patchScale, updateScale } from './scale.ts';
 import { flag } from './select.ts';
@@ -143,17 +144,18 @@ const callOf = (request: ApiRequest, route: ResourceRoute): Call => ({
   name: route.name ?? '',
   subresource: route.subresource,
   // A log is text whatever the client accepts.
-  accept: negotiate(route.subresource === 'log' ? undefined : request.headers.accept),
+  accept: negotiate(route.subresource === 'log' ? undefined : request.headers.accept, hasMessage(route.row)),
   warnings: [],
 });
 
 /** The one place where an error becomes a Status. A bug is logged with its stack and told without it. */
 function errorAnswer(ctx: Context, request: ApiRequest, e: unknown): ApiResponse {
-  if (e instanceof ApiError) return statusAnswer(e);
+  if (e instanceof ApiError) return statusAnswer(request, e);
   if (e instanceof StoreError) {
     ctx.env.log('error', 'the store refused', { code: e.code, error: e.message, path: request.path });
-    if (e.code === 'Closed') return statusAnswer(failure(503, 'ServiceUnavailable', 'the server is shutting down'));
-    return statusAnswer(internal(e.message));
+    if (e.code === 'Closed')
+      return statusAnswer(request, failure(503, 'ServiceUnavailable', 'the server is shutting down'));
+    return statusAnswer(request, internal(e.message));
   }
   const error = e instanceof Error ? (e.stack ?? e.message) : String(e);
   ctx.env.log('error', 'a request failed by a fault of the server', {
@@ -161,11 +163,21 @@ function errorAnswer(ctx: Context, request: ApiRequest, e: unknown): ApiResponse
     path: request.path,
     error,
   });
-  return statusAnswer(internal(e instanceof Error ? e.message : String(e)));
+  return statusAnswer(request, internal(e instanceof Error ? e.message : String(e)));
 }
 
-function statusAnswer(e: ApiError): ApiResponse {
-  const answer = jsonAnswer(e.status, e.status.code);
+/** A client that reads protobuf alone reads its errors so, too; where nothing fits, JSON does for all others. */
+function errorForm(request: ApiRequest): Accepted {
+  try {
+    const { format } = negotiate(request.headers.accept, true);
+    return { ...plain, format };
+  } catch {
+    return plain;
+  }
+}
+
+function statusAnswer(request: ApiRequest, e: ApiError): ApiResponse {
+  const answer = valueAnswer(e.status, e.status.code, { request, accept: errorForm(request), warnings: [] });
   const retry = e.status.details?.retryAfterSeconds;
   return retry === undefined ? answer : { ...answer, headers: { ...answer.headers, 'retry-after': String(retry) } };
 }

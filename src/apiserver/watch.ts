@@ -8,10 +8,13 @@
 // no longer selects was DELETED.
 import type { ApiResponse } from '../api/http.ts';
 import { apiVersionOf } from '../api/kinds.ts';
+import { encodeProtobuf, encodeWatchFrame } from '../api/protobuf/encode.ts';
 import type { KubeObject } from '../api/types.ts';
 import type { Call, Context } from './context.ts';
 import { badRequest, expired } from './errors.ts';
 import { keyPrefix, servedText } from './objects.ts';
+import { type Format, mediaTypes, PROTOBUF } from './negotiate.ts';
+import { protobufFrame } from './protobuf.ts';
 import { baseHeaders, partial, table } from './render.ts';
 import { askedRevision, count, flag, type Selects, selection } from './select.ts';
 import type { WatchStream } from './streams.ts';
@@ -20,6 +23,11 @@ import { cached, type Cached, type CacheEvent } from './watchcache.ts';
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
 const encoder = new TextEncoder();
+const watchTypes: Readonly<Record<Format, string>> = {
+  json: mediaTypes.json,
+  yaml: mediaTypes.json,
+  protobuf: `${PROTOBUF};stream=watch`,
+};
 const frameEnd = encoder.encode('}\n');
 const frameStart = (type: string): Uint8Array => encoder.encode(`{"type":"${type}","object":`);
 const starts: Readonly<Record<EventType, Uint8Array>> = {
@@ -55,7 +63,7 @@ export function watch(ctx: Context, call: Call): ApiResponse {
   });
   if (past === undefined) {
     const error = expired(`too old resource version: ${start} (${resource.changedAt()})`);
-    stream.push(encoder.encode(`${JSON.stringify({ type: 'ERROR', object: error.status })}\n`));
+    stream.push(sender.valueFrame('ERROR', error.status));
     stream.end();
   } else {
     if (fromNow) for (const c of resource.list(call.namespace)) sender.existing(stream, c);
@@ -68,7 +76,7 @@ export function watch(ctx: Context, call: Call): ApiResponse {
     });
     if (stream.ended) stop();
   }
-  return { code: 200, headers: { ...baseHeaders, 'content-type': 'application/json' }, body: stream.body };
+  return { code: 200, headers: { ...baseHeaders, 'content-type': watchTypes[call.accept.format] }, body: stream.body };
 }
 
 /** undefined: not asked about. Upstream takes it only together with the two others. */
@@ -96,6 +104,7 @@ class Sender {
   private readonly selects: Selects;
   private readonly prefix: string;
   private readonly plain: boolean;
+  private readonly protobuf: boolean;
   private columnsSent = false;
 
   constructor(ctx: Context, call: Call, selects: Selects) {
@@ -104,6 +113,7 @@ class Sender {
     this.selects = selects;
     this.prefix = keyPrefix(call.row, call.namespace);
     this.plain = call.accept.view === 'object';
+    this.protobuf = call.accept.format === 'protobuf';
   }
 
   private wants(c: Cached | undefined): c is Cached {
@@ -111,7 +121,7 @@ class Sender {
   }
 
   existing(stream: WatchStream, c: Cached): void {
-    if (this.wants(c)) stream.push(this.plain ? objectFrame('ADDED', c.bytes) : this.viewFrame('ADDED', c));
+    if (this.wants(c)) stream.push(this.plain ? this.objectFrame('ADDED', c) : this.valueFrame('ADDED', this.view(c)));
   }
 
   event(stream: WatchStream, event: CacheEvent): void {
@@ -123,16 +133,23 @@ class Sender {
   }
 
   private frame(type: EventType, event: CacheEvent): Uint8Array {
-    if (!this.plain) return this.viewFrame(type, subject(type, event));
-    const made = event.frames.get(type);
+    if (!this.plain) return this.valueFrame(type, this.view(subject(type, event)));
+    const key = this.protobuf ? `protobuf ${type}` : type;
+    const made = event.frames.get(key);
     if (made) return made;
-    const frame = objectFrame(type, subject(type, event).bytes);
-    event.frames.set(type, frame);
+    const frame = this.objectFrame(type, subject(type, event));
+    event.frames.set(key, frame);
     return frame;
   }
 
-  private viewFrame(type: EventType, c: Cached): Uint8Array {
-    return encoder.encode(`${JSON.stringify({ type, object: this.view(c) })}\n`);
+  private objectFrame(type: EventType, c: Cached): Uint8Array {
+    return this.protobuf ? protobufFrame(this.call.row, type, c) : jsonFrame(type, c.bytes);
+  }
+
+  /** Around something that is not in the cache. */
+  valueFrame(type: string, object: unknown): Uint8Array {
+    if (this.protobuf) return encodeWatchFrame(type, encodeProtobuf(object as object));
+    return encoder.encode(`${JSON.stringify({ type, object })}\n`);
   }
 
   private view(c: Cached): unknown {
@@ -159,11 +176,11 @@ class Sender {
         : accept.view === 'Table'
           ? { ...(table(this.ctx, this.call, [], metadata, false) as object), rows: [] }
           : bare;
-    return encoder.encode(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
+    return this.valueFrame('BOOKMARK', object);
   }
 }
 
-function objectFrame(type: EventType, bytes: Uint8Array): Uint8Array {
+function jsonFrame(type: EventType, bytes: Uint8Array): Uint8Array {
   const start = starts[type];
   const frame = new Uint8Array(start.length + bytes.length + frameEnd.length);
   frame.set(start, 0);

@@ -31,7 +31,7 @@ export interface CacheEvent {
   readonly before: Cached | undefined;
   /** undefined: deleted. */
   readonly after: Cached | undefined;
-  /** Frames made of this event so far, shared by all watchers that are told of it: 'ADDED', 'MODIFIED', 'DELETED'. */
+  /** Frames made of this event so far, shared by all watchers that are told of it: 'ADDED', 'protobuf DELETED'. */
   readonly frames: Map<string, Uint8Array>;
 }
 

@@ -98,8 +98,8 @@ describe('create', () => {
       'content-type': 'application/yaml',
     });
     expect(yaml.body.data).toEqual({ a: 'on' });
-    const protobuf = await s.call('POST', maps, 'k8s', { 'content-type': 'application/vnd.kubernetes.protobuf' });
-    expect(protobuf.body).toMatchObject({ code: 415, reason: 'UnsupportedMediaType' });
+    const cbor = await s.call('POST', maps, 'k8s', { 'content-type': 'application/cbor' });
+    expect(cbor.body).toMatchObject({ code: 415, reason: 'UnsupportedMediaType' });
     expect((await s.call('POST', maps, '{')).code).toBe(400);
     expect((await s.call('POST', maps, '[]')).code).toBe(400);
   });

@@ -1,6 +1,6 @@
 // Create and update: compare-and-set on the store, around the admission that both share.
 import type { ApiResponse } from '../api/http.ts';
-import type { KindRow } from '../api/kinds.ts';
+import { apiVersionOf, type KindRow } from '../api/kinds.ts';
 import type { KubeObject } from '../api/types.ts';
 import { decodeObject, type FieldValidation, prepareCreate, prepareUpdate, type Prepared } from './admission.ts';
 import { decodeBody } from './body.ts';
@@ -26,7 +26,8 @@ export function isDryRun(asked: readonly unknown[]): boolean {
 export const dryRunOf = (call: Call): boolean => isDryRun(call.request.query.getAll('dryRun'));
 
 export function readObject(call: Call): KubeObject {
-  const { value, duplicates } = decodeBody(call.request.body, call.request.headers['content-type']);
+  const expected = { apiVersion: apiVersionOf(call.row), kind: call.row.kind };
+  const { value, duplicates } = decodeBody(call.request.body, call.request.headers['content-type'], expected);
   return decodeObject(call.row, value, duplicates, fieldValidation(call), call.warnings);
 }
 

@@ -4,7 +4,7 @@ import { type TypeSchema, rootSchema } from '../../api/schema.ts';
 import { ApiError } from '../../api/status.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { decodeObject } from '../admission.ts';
-import { decodeBody } from '../body.ts';
+import { decodeJson } from '../body.ts';
 import type { Call, Context } from '../context.ts';
 import { badRequest, unprocessable, unsupportedMediaType } from '../errors.ts';
 import { parseMediaTypes } from '../negotiate.ts';
@@ -24,7 +24,7 @@ export const patchTypes = [
 export function readPatch(call: Call, schema: TypeSchema): (current: unknown) => unknown {
   const type = parseMediaTypes(call.request.headers['content-type'] ?? '')[0]?.type ?? '';
   if (!patchTypes.includes(type)) throw unsupportedMediaType(patchTypes);
-  const { value } = decodeBody(call.request.body, 'application/json');
+  const { value } = decodeJson(new TextDecoder().decode(call.request.body ?? new Uint8Array()));
   return (current) => {
     try {
       if (type === 'application/json-patch+json') return jsonPatch(current, value);
