@@ -99,6 +99,36 @@ describe('podlan node kill', () => {
   });
 });
 
+describe('a link that is cut', () => {
+  it('its node is lost and its pods are replaced; back again it ends the stale ones, and every identity is there once', async () => {
+    const settings = JSON.parse(readFileSync(join(cluster.stateDir, 'cluster.json'), 'utf8')) as { slot: number };
+    const node = pods('app=db').find((pod) => pod.metadata.name === 'db-0')?.spec.nodeName ?? '';
+    const link = `pl${settings.slot}n${node.replace('node-', '')}`;
+    const ready = (): string =>
+      cluster.kubectl('get', 'node', node, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}');
+    must('ip', ['link', 'set', link, 'down']);
+    try {
+      await eventually(() => expect(ready()).toBe('Unknown'));
+      await eventually(() => {
+        const now = pods('app=db').filter(isReady);
+        expect(now.map((pod) => pod.metadata.name).sort()).toEqual(['db-0', 'db-1']);
+        expect(now.map((pod) => pod.spec.nodeName)).not.toContain(node);
+      });
+    } finally {
+      must('ip', ['link', 'set', link, 'up']);
+    }
+    await eventually(() => expect(ready()).toBe('True'));
+    const wanted = (): string[] => [...pods('app=db'), ...pods('app=web-server')].map((pod) => pod.metadata.uid);
+    await eventually(() => {
+      const sandboxes = must('ip', ['netns', 'list'])
+        .split('\n')
+        .map((line) => line.split(' ')[0] ?? '')
+        .filter((netns) => netns.startsWith(`${cluster.name}.${node}.`));
+      for (const netns of sandboxes) expect(wanted()).toContain(netns.split('.')[2]);
+    });
+  });
+});
+
 describe('podlan node stop', () => {
   it('ends the pods of the node in order: their preStop hooks and SIGTERM are heard', () => {
     cluster.apply(`
