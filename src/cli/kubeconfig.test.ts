@@ -25,6 +25,24 @@ describe('kubeconfig', () => {
     expect(parse(withoutCluster(once, 'podlan', 'CA') ?? '')).toEqual(parse(other));
   });
 
+  it('keeps the namespace that its user has set, as long as it is the same cluster', () => {
+    const mine = kubeconfig(access).replace('cluster: podlan\n', 'cluster: podlan\n      namespace: my-app\n');
+    const context = (text: string): unknown =>
+      (parse(text) as { contexts: { context: object }[] }).contexts[0]?.context;
+    expect(context(kubeconfig(access, mine))).toEqual({ cluster: 'podlan', user: 'podlan', namespace: 'my-app' });
+    expect(context(kubeconfig({ ...access, server: 'https://127.0.0.1:6444' }, mine))).toHaveProperty('namespace');
+    expect(context(kubeconfig({ ...access, ca: 'NEW' }, mine))).toEqual({ cluster: 'podlan', user: 'podlan' });
+    expect(kubeconfig(access, 'a: [')).toBe(kubeconfig(access));
+  });
+
+  it('names a cluster `no` for readers of YAML 1.1 too, and reads them as they do', () => {
+    expect(parse(kubeconfig({ ...access, name: 'no' }), { version: '1.1' })).toMatchObject({ 'current-context': 'no' });
+    const loose = 'clusters: [{name: lab, cluster: {insecure-skip-tls-verify: yes}}]';
+    expect(parse(mergeKubeconfig(loose, access))).toMatchObject({
+      clusters: [{ cluster: { 'insecure-skip-tls-verify': true } }, { name: 'podlan' }],
+    });
+  });
+
   it("leaves another cluster's context of the same name alone", () => {
     expect(withoutCluster(mergeKubeconfig('', access), 'podlan', 'another CA')).toBeUndefined();
   });

@@ -37,9 +37,14 @@ function entries(access: Access): Pick<Config, 'clusters' | 'users' | 'contexts'
   };
 }
 
-/** A whole kubeconfig for this cluster alone. */
-export function kubeconfig(access: Access): string {
-  return yamlText({ apiVersion: 'v1', kind: 'Config', ...entries(access), 'current-context': access.name });
+/** A whole kubeconfig for this cluster alone; `before` is the file as it was, with what its user has set in it. */
+export function kubeconfig(access: Access, before = ''): string {
+  try {
+    return mergeKubeconfig(before, access);
+  } catch {
+    // It is our own file: what cannot be read is written anew.
+    return mergeKubeconfig('', access);
+  }
 }
 
 const list = (value: unknown): Named[] => (Array.isArray(value) ? (value as Named[]) : []);
@@ -52,10 +57,24 @@ function read(text: string): Partial<Config> {
   return (document.toJS() ?? {}) as Partial<Config>;
 }
 
-/** The user's kubeconfig with this cluster in it and its context current; everything else stays. '' is an empty file. */
+/** What was added to this cluster's own context (a namespace, as `kubectl config set-context` does) stays in it. */
+function ownContext(config: Partial<Config>, access: Access): Record<string, unknown> {
+  const known = (part: (typeof lists)[number], field: string): Record<string, unknown> =>
+    (list(config[part]).find((e) => e.name === access.name)?.[field] ?? {}) as Record<string, unknown>;
+  const same = known('clusters', 'cluster')['certificate-authority-data'] === base64(access.ca);
+  return same ? known('contexts', 'context') : {};
+}
+
+/** A kubeconfig with this cluster in it and its context current; everything else stays. '' is an empty file. */
 export function mergeKubeconfig(text: string, access: Access): string {
   const config = read(text);
-  const mine = entries(access);
+  const { clusters, users, contexts } = entries(access);
+  const kept = ownContext(config, access);
+  const mine = {
+    clusters,
+    users,
+    contexts: contexts.map((e) => ({ ...e, context: { ...kept, ...(e['context'] as object) } })),
+  };
   const merged: Record<string, unknown> = { apiVersion: 'v1', kind: 'Config', ...config };
   for (const part of lists) merged[part] = [...list(config[part]).filter((e) => e.name !== access.name), ...mine[part]];
   merged['current-context'] = access.name;

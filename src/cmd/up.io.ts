@@ -129,7 +129,9 @@ function writeKubeconfig(settings: ClusterSettings, merge: boolean): void {
     server: `https://127.0.0.1:${settings.apiPort}`,
     ...readTls(settings, 'admin'),
   };
-  writeFileSync(kubeconfigFile(settings), kubeconfig(access), { mode: 0o600 });
+  const own = kubeconfigFile(settings);
+  const before = existsSync(own) ? readFileSync(own, 'utf8') : '';
+  writeFileSync(own, kubeconfig(access, before), { mode: 0o600 });
   if (!merge) return;
   const file = usersKubeconfig();
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
