@@ -1,4 +1,5 @@
 // A container's variables: service links, envFrom, env with valueFrom and $(VAR). Pure; what is missing is an answer with a why.
+import { base64Bytes } from '../lib/bytes.ts';
 import type { ConfigMap, core, Pod, Secret, Service } from '../api/types.ts';
 import type { Container } from './containers.ts';
 import { containerResource, podField } from './downward.ts';
@@ -53,8 +54,7 @@ function dataOf(source: core.EnvFromSource, from: EnvSources): [string, string][
   return Object.entries(found?.data ?? {}).map(([key, value]) => [key, fromBase64(value)]);
 }
 
-export const bytesOf = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-const fromBase64 = (text: string): string => new TextDecoder().decode(bytesOf(text));
+const fromBase64 = (text: string): string => new TextDecoder().decode(base64Bytes(text));
 
 function valueOf(
   pod: Pod,

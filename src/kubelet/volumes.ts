@@ -1,7 +1,7 @@
 // Volumes as data: what each is to be on disk, from the pod and the objects that it names. Pure.
 import { parseQuantity } from '../api/quantity.ts';
 import type { core, Pod } from '../api/types.ts';
-import { bytesOf } from './env.ts';
+import { base64Bytes } from '../lib/bytes.ts';
 import type { EnvSources } from './env.ts';
 import { containerResource, podField } from './downward.ts';
 
@@ -69,7 +69,7 @@ function configMapFiles(source: ObjectSource, from: EnvSources): VolumeFile[] {
   if (!found && !source.optional) throw new VolumeError(`configmap "${name}" not found`);
   const data = new Map<string, Uint8Array>([
     ...Object.entries(found?.data ?? {}).map(([k, v]): [string, Uint8Array] => [k, text(v)]),
-    ...Object.entries(found?.binaryData ?? {}).map(([k, v]): [string, Uint8Array] => [k, bytesOf(v)]),
+    ...Object.entries(found?.binaryData ?? {}).map(([k, v]): [string, Uint8Array] => [k, base64Bytes(v)]),
   ]);
   return chosen(data, source, 'configmap');
 }
@@ -78,7 +78,7 @@ function secretFiles(source: ObjectSource, from: EnvSources): VolumeFile[] {
   const { name = '' } = source;
   const found = from.secret(name);
   if (!found && !source.optional) throw new VolumeError(`secret "${name}" not found`);
-  const data = new Map(Object.entries(found?.data ?? {}).map(([k, v]): [string, Uint8Array] => [k, bytesOf(v)]));
+  const data = new Map(Object.entries(found?.data ?? {}).map(([k, v]): [string, Uint8Array] => [k, base64Bytes(v)]));
   return chosen(data, source, 'secret');
 }
 

@@ -4,6 +4,7 @@
 //
 // Clients written in Go hold structs, and JSON of theirs has what the structs' tags say: a zero that is not left out stands
 // there although protobuf carries nothing for it. Nulls are left out: they say the same as absence.
+import { joinBytes } from '../../lib/bytes.ts';
 import { failure } from '../status.ts';
 import { rfc3339 } from '../time.ts';
 import { type Field, type Message, message, messageOf } from './messages.ts';
@@ -175,13 +176,6 @@ function decodePair(field: Field, content: Uint8Array): [string, unknown] {
   return [key, value ?? (field.letter === 'y' ? '' : zeroOf(field))];
 }
 
-const joined = (a: Uint8Array, b: Uint8Array): Uint8Array => {
-  const all = new Uint8Array(a.length + b.length);
-  all.set(a, 0);
-  all.set(b, a.length);
-  return all;
-};
-
 /** Fields of one message as they come; what they are in JSON is said when all have been seen. */
 class Fields {
   private readonly type: Message;
@@ -232,7 +226,7 @@ class Fields {
   /** A message that comes in parts is the sum of the parts. */
   private merge(field: Field, content: Uint8Array): void {
     const before = this.single.get(field) as Uint8Array | undefined;
-    this.single.set(field, before ? joined(before, content) : content);
+    this.single.set(field, before ? joinBytes([before, content]) : content);
   }
 
   private value(field: Field): unknown {

@@ -1,5 +1,6 @@
 // Plain objects to the protobuf that clients written in Go read. Absent and zero are the same to them unless a field is a
 // pointer there, and what JSON leaves out is left out here.
+import { base64Bytes } from '../../lib/bytes.ts';
 import { parseTime } from '../time.ts';
 import { type Field, type Message, message, messageOf } from './messages.ts';
 import { MAGIC, type TypeMeta } from './decode.ts';
@@ -9,13 +10,6 @@ type Json = Readonly<Record<string, unknown>>;
 
 const encoder = new TextEncoder();
 const magic = Uint8Array.from(MAGIC);
-
-function unbase64(text: string): Uint8Array {
-  const binary = atob(text.replace(/[\r\n]/g, ''));
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i += 1) bytes[i] = binary.charCodeAt(i);
-  return bytes;
-}
 
 function writeTime(writer: Writer, text: string, micro: boolean): void {
   const seconds = Math.floor(parseTime(text) / 1000);
@@ -31,7 +25,7 @@ function writeContent(writer: Writer, field: Field, value: unknown): void {
     case 's':
       return writer.utf8(String(value));
     case 'y':
-      return writer.raw(unbase64(value as string));
+      return writer.raw(base64Bytes(value as string));
     case 'q':
       return writer.string(1, String(value));
     case 'x':

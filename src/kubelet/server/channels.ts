@@ -1,5 +1,6 @@
 // The channel protocols of exec, attach and (old) port-forward over a WebSocket, and the Status that ends a session.
 // A message is one byte that names the channel, then its bytes; in the base64 kinds an ASCII digit, then base64 text.
+import { base64Bytes } from '../../lib/bytes.ts';
 
 export const STDIN = 0;
 export const STDOUT = 1;
@@ -55,8 +56,7 @@ export function decodeMessage(protocol: ChannelProtocol, message: Uint8Array): C
   const channel = first - 0x30;
   if (channel < 0 || channel > 9) return undefined;
   try {
-    const decoded = atob(binaryText(message.subarray(1)));
-    return { channel, data: Uint8Array.from(decoded, (c) => c.charCodeAt(0)) };
+    return { channel, data: base64Bytes(binaryText(message.subarray(1))) };
   } catch {
     return undefined;
   }

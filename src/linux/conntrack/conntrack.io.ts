@@ -4,6 +4,7 @@
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import koffi from 'koffi';
+import { errnoName } from '../../lib/errno.io.ts';
 import type { Conntrack, Flow } from './flow.ts';
 import { deleteRequest, dumpRequest, readAnswers } from './message.ts';
 import type { Answer } from './message.ts';
@@ -18,9 +19,6 @@ const c = {
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const NETLINK_NETFILTER = 12;
-
-const errnoName = (errno: number): string =>
-  Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`;
 
 const failed = (what: string, errno: number): Error => new Error(`conntrack: ${what}: ${errnoName(errno)}`);
 

@@ -1,7 +1,7 @@
 // mount(2) and its neighbours, called directly: a spawned mount(8) takes 3 ms, this 0.05.
 import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import koffi from 'koffi';
+import { errnoName } from '../../lib/errno.io.ts';
 import type { Mounts, Overlay } from './mount.ts';
 import { mountsBelow, overlayOptions } from './mount.ts';
 
@@ -27,7 +27,7 @@ const S_IFCHR = 0o020000;
 export class MountError extends Error {
   readonly code: string;
   constructor(what: string, errno: number) {
-    const code = Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`;
+    const code = errnoName(errno);
     super(`${what}: ${code}`);
     this.name = 'MountError';
     this.code = code;

@@ -1,8 +1,8 @@
 // The kernel's rtnetlink by FFI: one blocking socket per namespace, kept open. The kernel handles a request within send(), so
 // its answer waits already when send() returns.
 import { closeSync } from 'node:fs';
-import { constants } from 'node:os';
 import koffi from 'koffi';
+import { errnoName } from '../../lib/errno.io.ts';
 import { type Address, type Link, type Neighbour, type Net, NetError, type NetOp, printOp, type Route } from './net.ts';
 import { openNetns, runInNetns } from './netns.io.ts';
 import {
@@ -44,12 +44,9 @@ const ANSWER_TIMEOUT_S = 10;
 const DUMP_TRIES = 10;
 const LOOPBACK_INDEX = 1;
 
-const codeOf = (errno: number): string =>
-  Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`;
-
 function fail(what: string): never {
   const errno = koffi.errno();
-  throw new NetError(codeOf(errno), errno, what);
+  throw new NetError(errnoName(errno), errno, what);
 }
 
 function openSocket(): number {
@@ -86,7 +83,7 @@ class KernelNet implements Net {
 
   #refused(m: Message, what: string): NetError | undefined {
     const { errno, text } = decodeError(m);
-    return errno === 0 ? undefined : new NetError(codeOf(errno), errno, what, text);
+    return errno === 0 ? undefined : new NetError(errnoName(errno), errno, what, text);
   }
 
   #index(link: string, what: string): number {

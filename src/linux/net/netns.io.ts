@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { constants } from 'node:os';
 import koffi from 'koffi';
+import { errnoName } from '../../lib/errno.io.ts';
 
 const libc = koffi.load(null);
 const c = {
@@ -37,9 +38,6 @@ const DIR = '/run/netns';
 const OWN = '/proc/thread-self/ns/net';
 
 export const netnsPath = (name: string): string => `${DIR}/${name}`;
-
-const errnoName = (errno: number): string =>
-  Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`;
 
 /** A system call of this file was refused. */
 export class NetnsError extends Error {
