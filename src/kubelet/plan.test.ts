@@ -3,6 +3,7 @@ import type { Pod } from '../api/types.ts';
 import { planPod } from './plan.ts';
 import type { ContainerKind, ContainerSeen, PodSeen, PodStep } from './seen.ts';
 import { podStatus } from './status.ts';
+import { sandboxOnly as base } from './testdata/seen.ts';
 
 const T = Date.UTC(2026, 10, 23);
 const pod = (
@@ -16,19 +17,6 @@ const pod = (
   spec: { containers: [{ name: 'a', image: 'host' }], restartPolicy: 'Always', ...spec },
   status,
 });
-const base: PodSeen = {
-  sandbox: { netnsPath: '/run/netns/x', ips: ['10.0.0.2'], attempt: 0 },
-  sandboxesLost: 0,
-  volumesReady: true,
-  containers: [],
-  waiting: new Map(),
-  probes: new Map(),
-  busy: new Set(),
-  released: false,
-  statusWritten: false,
-  networkReady: true,
-  forgotten: false,
-};
 const run = (
   name: string,
   more: Partial<ContainerSeen['record']> = {},

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Pod } from '../api/types.ts';
 import type { ContainerSeen, PodSeen } from './seen.ts';
 import { goDuration, podStatus, same, statusPatch } from './status.ts';
+import { sandboxOnly } from './testdata/seen.ts';
 
 const T = Date.UTC(2026, 10, 23);
 const at = '2026-11-23T00:00:00Z';
@@ -12,17 +13,8 @@ const pod: Pod = {
   spec: { containers: [{ name: 'a', image: 'host' }], restartPolicy: 'Always' },
 };
 const base: PodSeen = {
+  ...sandboxOnly,
   sandbox: { netnsPath: '/n', ips: ['10.0.0.2', 'fd00::2'], attempt: 0 },
-  sandboxesLost: 0,
-  volumesReady: true,
-  containers: [],
-  waiting: new Map(),
-  probes: new Map(),
-  busy: new Set(),
-  released: false,
-  statusWritten: false,
-  networkReady: true,
-  forgotten: false,
 };
 const record: ContainerSeen['record'] = {
   podUid: 'u1',
