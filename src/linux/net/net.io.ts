@@ -1,9 +1,8 @@
-// The kernel's rtnetlink by FFI: one blocking socket per namespace, kept open. The kernel handles a request within send(), so
-// its answer waits already when send() returns.
+// The kernel's rtnetlink: one socket per namespace, kept open.
 import { closeSync } from 'node:fs';
-import koffi from 'koffi';
 import { errnoName } from '../../lib/errno.io.ts';
 import { type Address, type Link, type Neighbour, type Net, NetError, type NetOp, printOp, type Route } from './net.ts';
+import { NETLINK_ROUTE, NetlinkSocket } from './netlink.io.ts';
 import { openNetns, runInNetns } from './netns.io.ts';
 import {
   decodeAddress,
@@ -20,61 +19,26 @@ import {
   NLMSG_ERROR,
 } from './rtnetlink.ts';
 
-const libc = koffi.load(null);
-const c = {
-  socket: libc.func('int socket(int domain, int type, int protocol)'),
-  setsockopt: libc.func('int setsockopt(int fd, int level, int name, const void *value, unsigned int size)'),
-  send: libc.func('long send(int fd, const void *buffer, size_t size, int flags)'),
-  recv: libc.func('long recv(int fd, _Out_ uint8_t *buffer, size_t size, int flags)'),
-};
-
-const AF_NETLINK = 16;
-const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
-const NETLINK_ROUTE = 0;
-const SOL_SOCKET = 1;
-const SO_RCVTIMEO = 20;
-const SOL_NETLINK = 270;
-const NETLINK_CAP_ACK = 10;
-const NETLINK_EXT_ACK = 11;
-/** The kernel fills dump messages up to 32 KiB; never cut one. */
-const BUFFER_BYTES = 65_536;
-/** A guard: the main thread must not hang for good should an answer never come. */
-const ANSWER_TIMEOUT_S = 10;
 /** Consistent dumps are not promised: a change in between makes the kernel say EINTR, and the dump is taken again. */
 const DUMP_TRIES = 10;
 const LOOPBACK_INDEX = 1;
 
-function fail(what: string): never {
-  const errno = koffi.errno();
-  throw new NetError(errnoName(errno), errno, what);
-}
-
-function openSocket(): number {
-  const fd = c.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE) as number;
-  if (fd < 0) fail('socket(AF_NETLINK)');
-  const one = Int32Array.of(1);
-  c.setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, one, 4);
-  c.setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, one, 4);
-  c.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, BigInt64Array.of(BigInt(ANSWER_TIMEOUT_S), 0n), 16);
-  return fd;
-}
+const refused = (what: string, errno: number): NetError => new NetError(errnoName(errno), errno, what);
+const openSocket = (): NetlinkSocket => new NetlinkSocket(NETLINK_ROUTE, refused);
 
 class KernelNet implements Net {
-  readonly #fd: number;
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  readonly #socket: NetlinkSocket;
   #seq = 0;
 
-  constructor(fd: number) {
-    this.#fd = fd;
+  constructor(socket: NetlinkSocket) {
+    this.#socket = socket;
   }
 
   /** Sends one request and gives each answer to it to `take`, until `take` says done. */
   #ask(request: Uint8Array, seq: number, what: string, take: (m: Message) => boolean): void {
-    if ((c.send(this.#fd, request, request.length, 0) as number) < 0) fail(what);
+    this.#socket.send(request, what);
     for (;;) {
-      const size = c.recv(this.#fd, this.#buffer, BUFFER_BYTES, 0) as number;
-      if (size < 0) fail(what);
-      for (const m of decodeMessages(this.#buffer.subarray(0, size))) {
+      for (const m of decodeMessages(this.#socket.receive(what))) {
         // An answer to an earlier request that was given up is not for us.
         if (m.seq === seq && take(m)) return;
       }
@@ -158,7 +122,7 @@ class KernelNet implements Net {
   }
 
   close(): void {
-    closeSync(this.#fd);
+    this.#socket.close();
   }
 }
 
