@@ -1,5 +1,6 @@
 // What ends without a word: a server, a machine, a second command at the same time, a disk without room.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { Agent, request } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -43,6 +44,19 @@ describe('a killed server', () => {
     await eventually(() => expect(uids()).toBe(before));
     await eventually(answers);
     expect(restarts()).toMatch(/^0( 0)*$/);
+  });
+});
+
+describe('a server killed in the middle of writes', () => {
+  it('has every write that it acknowledged, and goes on', async () => {
+    const writes = writeUntilItFails();
+    await eventually(() => expect(writes.acknowledged.length).toBeGreaterThan(100), 20_000, 5);
+    process.kill(pidOf('server'), 'SIGKILL');
+    await writes.ended;
+    const up = cluster.podlan(['up']);
+    expect(up.code, up.err).toBe(0);
+    const kept = new Set(cluster.kubectl('get', 'configmaps', '-n', 'default', '-o', 'name').split('\n'));
+    expect(writes.acknowledged.filter((name) => !kept.has(`configmap/${name}`))).toEqual([]);
   });
 });
 
@@ -150,4 +164,44 @@ function powerCut(victim: Cluster): void {
     .filter((at) => at.includes(`/podlan/${victim.name}/`));
   for (const at of mounts.toReversed()) run('umount', ['-l', at]);
   rmSync(`/run/podlan/${victim.name}`, { recursive: true, force: true });
+}
+
+/** Creates ConfigMaps, several at a time, until the server no longer answers. */
+function writeUntilItFails(): { acknowledged: string[]; ended: Promise<void> } {
+  const read = (file: string): Buffer => readFileSync(join(cluster.stateDir, 'pki', file));
+  const { apiPort } = JSON.parse(readFileSync(join(cluster.stateDir, 'cluster.json'), 'utf8')) as { apiPort: number };
+  const agent = new Agent({ keepAlive: true, ca: read('ca.crt'), cert: read('admin.crt'), key: read('admin.key') });
+  const acknowledged: string[] = [];
+  let next = 0;
+  const create = (name: string): Promise<boolean> =>
+    new Promise((resolve) => {
+      const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { name } });
+      const asked = request(
+        {
+          agent,
+          host: '127.0.0.1',
+          port: apiPort,
+          method: 'POST',
+          path: '/api/v1/namespaces/default/configmaps',
+          headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+        },
+        (response) => {
+          response.resume();
+          response.once('end', () => resolve(response.statusCode === 201));
+          response.once('error', () => resolve(false));
+        },
+      );
+      asked.once('error', () => resolve(false));
+      asked.end(body);
+    });
+  const writer = async (): Promise<void> => {
+    for (;;) {
+      next += 1;
+      const name = `written-${next}`;
+      if (!(await create(name))) return;
+      acknowledged.push(name);
+    }
+  };
+  const ended = Promise.all(Array.from({ length: 8 }, writer)).then(() => agent.destroy());
+  return { acknowledged, ended };
 }
