@@ -194,7 +194,7 @@ export function machine(): string[] {
     ...['/run/podlan', '/var/lib/podlan']
       .filter((dir) => existsSync(dir))
       .map((dir) => `directory ${dir}: ${readdirSync(dir).join(' ')}`),
-  ].sort();
+  ].sort((a, b) => a.localeCompare(b));
 }
 
 const sysctl = (key: string): string => {
