@@ -79,8 +79,13 @@ export function fakeCluster(...objects: readonly unknown[]): FakeCluster {
         return;
       case 'bind':
         return store(merge(get('Pod', change.namespace, change.name), { spec: { nodeName: change.node } }) as Loose);
-      case 'create':
-        return store(change.object as Loose);
+      case 'create': {
+        const object = change.object as Loose;
+        if (table(object.kind).get(object.metadata.namespace, object.metadata.name)) {
+          throw new Error(`${nameOf(object.kind, object.metadata)} is there already`);
+        }
+        return store(object);
+      }
       case 'update':
         return store(change.object as unknown as Loose);
       case 'patch':

@@ -159,4 +159,39 @@ describe('a StatefulSet', () => {
     run(c);
     expect(images(c)).toEqual(['db-5=v1', 'db-6=v1']);
   });
+
+  it('made anew after it left its pods takes them and its history in', () => {
+    const c = up();
+    change(c, image('v2'));
+    run(c);
+    const names = (): string[] => c.view.list('ControllerRevision').map((r) => r.metadata.name);
+    const before = names();
+    expect(before).toHaveLength(2);
+    c.apply([{ op: 'delete', kind: 'StatefulSet', namespace: 'a', name: 'db', why: '' }]);
+    for (const o of [...c.view.list('Pod'), ...c.view.list('ControllerRevision')]) {
+      c.put({ ...o, metadata: { ...o.metadata, ownerReferences: [] } });
+    }
+    c.put({ ...set(image('v2')), metadata: { name: 'db', namespace: 'a', uid: 'another' } });
+    expect(run(c).toSorted()).toEqual(['patch Pod db-0', 'patch Pod db-1', 'patch Pod db-2']);
+    expect(names()).toEqual(before);
+    for (const o of [...c.view.list('Pod'), ...c.view.list('ControllerRevision')]) {
+      expect(o.metadata.ownerReferences).toMatchObject([{ uid: 'another', controller: true }]);
+    }
+    expect(get(c).status).toMatchObject({ readyReplicas: 3, updatedReplicas: 3 });
+  });
+
+  it('gives a revision another name where that of its hash belongs to somebody else', () => {
+    const probe = up();
+    const [mine] = probe.view.list('ControllerRevision');
+    const metadata = { ...mine?.metadata, labels: {}, ownerReferences: [] };
+    // The same content without its labels belongs to nobody and is nobody's to take.
+    const unlabeled = fakeCluster(set(), { ...mine, metadata });
+    run(unlabeled);
+    expect(get(unlabeled).status).toMatchObject({ readyReplicas: 3, collisionCount: 1 });
+    const c = fakeCluster(set(), { ...mine, data: { other: 1 }, metadata });
+    run(c);
+    expect(get(c).status).toMatchObject({ readyReplicas: 3, collisionCount: 1 });
+    expect(c.view.get('ControllerRevision', 'a', mine?.metadata.name ?? '')).toMatchObject({ data: { other: 1 } });
+    expect(get(c).status?.updateRevision).not.toBe(mine?.metadata.name);
+  });
 });

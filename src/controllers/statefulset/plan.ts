@@ -3,7 +3,7 @@
 //   OrderedReady: 0, 1, 2, ... each waits for the one before it; scaling down goes from the top, updates too.
 //   Parallel: all at once; updates still from the top.
 import { intOrPercent } from '../../api/quantity.ts';
-import type { KubeObject, Pod, StatefulSet } from '../../api/types.ts';
+import type { ControllerRevision, KubeObject, Pod, StatefulSet } from '../../api/types.ts';
 import { eventsFrom } from '../../client/events.ts';
 import { sameJson } from '../../client/hash.ts';
 import { claim } from '../../client/owned.ts';
@@ -33,8 +33,13 @@ export function plan(view: View, key: string, nowMs: number): Plan {
   if (!set) return { changes: [] };
   const claimed = claim(view, 'Pod', set, set.spec.selector);
   const ours = claimed.objects.filter((pod) => ordinalOf(set, pod) !== undefined);
-  const held = view.owned('ControllerRevision', set.metadata.uid);
-  const c = contextOf(set, revisionsOf(set, held), ours, nowMs);
+  const history = claim(view, 'ControllerRevision', set, set.spec.selector);
+  // What an earlier set of this name left behind is this one's before its names are needed again.
+  if (history.changes.length > 0) return { changes: history.changes };
+  const held = history.objects;
+  const named = (revision: string): ControllerRevision | undefined =>
+    view.get('ControllerRevision', namespace, revision);
+  const c = contextOf(set, revisionsOf(set, held, named), ours, nowMs);
   const { status, requeueAt } = statusOf(c, ours);
   const changes: Change[] = claimed.changes.filter(
     (change) => 'name' in change && ours.some((p) => p.metadata.name === change.name),

@@ -1,7 +1,7 @@
 // The history of a StatefulSet's template: a ControllerRevision for each one, and which two of them are in use.
 import type { ControllerRevision, core, Draft, Pod, StatefulSet } from '../../api/types.ts';
 import { canonicalJson, fnv1a, safeEncode } from '../../client/hash.ts';
-import { controllerReference } from '../../client/pods.ts';
+import { controllerOf, controllerReference } from '../../client/pods.ts';
 import type { Change } from '../../client/types.ts';
 
 export const revisionLabel = 'controller-revision-hash';
@@ -32,7 +32,12 @@ function templateOf(revision: Held): core.PodTemplateSpec {
 const byRevision = (a: ControllerRevision, b: ControllerRevision): number =>
   a.revision - b.revision || (a.metadata.name < b.metadata.name ? -1 : 1);
 
-export function revisionsOf(set: StatefulSet, held: readonly ControllerRevision[]): Revisions {
+/** `named` finds revisions of any owner: names are taken by others too. */
+export function revisionsOf(
+  set: StatefulSet,
+  held: readonly ControllerRevision[],
+  named: (name: string) => ControllerRevision | undefined,
+): Revisions {
   const sorted = [...held].sort(byRevision);
   const data = dataOf(set);
   const text = canonicalJson(data);
@@ -42,9 +47,13 @@ export function revisionsOf(set: StatefulSet, held: readonly ControllerRevision[
   let update: Held | undefined = sorted.findLast((r) => canonicalJson(r.data) === text);
   if (!update) {
     let draft = newRevision(set, data, number, collisionCount);
-    // The name is taken by other content: another count gives another hash.
-    while (sorted.some((r) => r.metadata.name === draft.metadata.name))
-      draft = newRevision(set, data, number, ++collisionCount);
+    // The name is taken: another count gives another hash. But the same content with another controller is that of an
+    // earlier set of this name, and goes with it: making this one fails until then.
+    const taken = (name = ''): boolean => {
+      const other = named(name);
+      return other !== undefined && !(controllerOf(other) && canonicalJson(other.data) === text);
+    };
+    while (taken(draft.metadata.name)) draft = newRevision(set, data, number, ++collisionCount);
     update = draft;
     changes.push({
       op: 'create',
