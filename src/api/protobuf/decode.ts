@@ -8,7 +8,7 @@ import { joinBytes } from '../../lib/bytes.ts';
 import { failure } from '../status.ts';
 import { rfc3339 } from '../time.ts';
 import { type Field, type Message, message, messageOf } from './messages.ts';
-import { LENGTH, Reader, VARINT, WireError } from './wire.ts';
+import { decodeText, LENGTH, Reader, VARINT, WireError } from './wire.ts';
 
 export interface TypeMeta {
   readonly apiVersion: string;
@@ -30,8 +30,6 @@ function only(content: Uint8Array, number: number): Uint8Array {
   }
   return found;
 }
-
-const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Integers of a small message by their numbers. */
 function integers(content: Uint8Array): Map<number, number> {
@@ -66,7 +64,7 @@ function timeOf(content: Uint8Array, micro: boolean): string | undefined {
 /** Type 1 (0 is a number), number 2, text 3. */
 function intOrString(content: Uint8Array): number | string {
   const numbers = integers(content);
-  return numbers.get(1) === 1 ? utf8.decode(only(content, 3)) : (numbers.get(2) ?? 0) | 0;
+  return numbers.get(1) === 1 ? decodeText(only(content, 3)) : (numbers.get(2) ?? 0) | 0;
 }
 
 /** JSON text inside. */
@@ -75,7 +73,7 @@ function rawJson(content: Uint8Array): unknown {
   if (raw.length === 0) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(utf8.decode(raw));
+    value = JSON.parse(decodeText(raw));
   } catch (e) {
     throw new WireError(`raw JSON: ${e instanceof Error ? e.message : String(e)}`);
   }
@@ -117,11 +115,11 @@ function strings(content: Uint8Array): string[] {
 function decodeContent(field: Field, content: Uint8Array): unknown {
   switch (field.letter) {
     case 's':
-      return utf8.decode(content);
+      return decodeText(content);
     case 'y':
       return base64(content);
     case 'q':
-      return utf8.decode(only(content, 1)) || '0';
+      return decodeText(only(content, 1)) || '0';
     case 'x':
       return intOrString(content);
     case 't':
@@ -165,7 +163,7 @@ function zeroOf(field: Field): unknown {
 
 /** Key 1, value 2; what is left out is zero. */
 function decodePair(field: Field, content: Uint8Array): [string, unknown] {
-  const key = utf8.decode(only(content, 1));
+  const key = decodeText(only(content, 1));
   const reader = new Reader(content);
   let value: unknown;
   while (!reader.done) {
@@ -179,12 +177,12 @@ function decodePair(field: Field, content: Uint8Array): [string, unknown] {
 /** Fields of one message as they come; what they are in JSON is said when all have been seen. */
 class Fields {
   private readonly type: Message;
-  private readonly single = new Map<Field, unknown>();
-  private readonly lists = new Map<Field, unknown[]>();
-  private readonly maps = new Map<Field, Map<string, unknown>>();
+  /** By the field's index: a value, the bytes of a message, the values of a list, or a Map. */
+  private readonly seen: unknown[];
 
   constructor(type: Message) {
     this.type = type;
+    this.seen = Array<unknown>(type.fields.length);
   }
 
   read(reader: Reader): void {
@@ -204,51 +202,54 @@ class Fields {
     else if (field.flag === '{') this.put(field, decodePair(field, reader.content()));
     else if (field.flag === '[') this.push(field, decodeContent(field, reader.content()));
     else if (field.letter === 'o') this.merge(field, reader.content());
-    else this.single.set(field, decodeContent(field, reader.content()));
+    else this.seen[field.index] = decodeContent(field, reader.content());
   }
 
   private keep(field: Field, value: unknown): void {
     if (field.flag === '[') this.push(field, value);
-    else this.single.set(field, value);
+    else this.seen[field.index] = value;
   }
 
   private push(field: Field, value: unknown): void {
-    const list = this.lists.get(field);
+    const list = this.seen[field.index] as unknown[] | undefined;
     if (list) list.push(value);
-    else this.lists.set(field, [value]);
+    else this.seen[field.index] = [value];
   }
 
   private put(field: Field, [key, value]: [string, unknown]): void {
-    const map = this.maps.get(field) ?? new Map<string, unknown>();
-    this.maps.set(field, map.set(key, value));
+    const map = (this.seen[field.index] as Map<string, unknown> | undefined) ?? new Map<string, unknown>();
+    this.seen[field.index] = map.set(key, value);
   }
 
   /** A message that comes in parts is the sum of the parts. */
   private merge(field: Field, content: Uint8Array): void {
-    const before = this.single.get(field) as Uint8Array | undefined;
-    this.single.set(field, before ? joinBytes([before, content]) : content);
+    const before = this.seen[field.index] as Uint8Array | undefined;
+    this.seen[field.index] = before ? joinBytes([before, content]) : content;
   }
 
   private value(field: Field): unknown {
-    if (field.flag === '[') return this.lists.get(field);
+    const seen = this.seen[field.index];
+    if (field.flag === '[') return seen;
     if (field.flag === '{') {
-      const map = this.maps.get(field);
+      const map = seen as Map<string, unknown> | undefined;
       // Whatever the keys are called, they become keys: '__proto__' too.
       return map && Object.fromEntries([...map].filter(([, value]) => value !== undefined));
     }
-    const seen = this.single.get(field);
     if (seen === undefined) return field.flag === '!' || field.flag === '=' ? zeroOf(field) : undefined;
     if (field.letter === 'o') return decodeMessage(message(field.message), seen as Uint8Array);
     const zero = seen === '' || seen === 0 || seen === false;
     return zero && field.flag === '' ? undefined : seen;
   }
 
-  entries(): [string, unknown][] {
-    return this.type.fields.flatMap((field): [string, unknown][] => {
+  object(): Json {
+    const object: Json = {};
+    for (const field of this.type.fields) {
       const value = this.value(field);
-      if (value === undefined) return [];
-      return field.flag === '=' ? Object.entries(value as Json) : [[field.name, value]];
-    });
+      if (value === undefined) continue;
+      if (field.flag === '=') Object.assign(object, value);
+      else object[field.name] = value;
+    }
+    return object;
   }
 }
 
@@ -256,7 +257,7 @@ export function decodeMessage(type: Message, content: Uint8Array): Json {
   const reader = new Reader(content);
   const fields = new Fields(type);
   while (!reader.done) fields.read(reader);
-  return Object.fromEntries(fields.entries());
+  return fields.object();
 }
 
 function decodeEnvelope(bytes: Uint8Array): TypeMeta & { raw: Uint8Array } {
@@ -267,7 +268,7 @@ function decodeEnvelope(bytes: Uint8Array): TypeMeta & { raw: Uint8Array } {
   }
   const unknown = bytes.subarray(MAGIC.length);
   const typeMeta = only(unknown, 1);
-  const [apiVersion, kind] = [utf8.decode(only(typeMeta, 1)), utf8.decode(only(typeMeta, 2))];
+  const [apiVersion, kind] = [decodeText(only(typeMeta, 1)), decodeText(only(typeMeta, 2))];
   return { apiVersion, kind, raw: only(unknown, 2) };
 }
 

@@ -21,6 +21,8 @@ export type Flag = '' | '*' | '!' | '=' | '[' | '{';
 export interface Field {
   readonly name: string;
   readonly number: number;
+  /** Among the fields of its message. */
+  readonly index: number;
   readonly flag: Flag;
   readonly letter: Letter;
   /** Of letter o. */
@@ -36,10 +38,10 @@ export interface Message {
 
 const CODE = /^(\d+)([*!=[{]?)([silbyqxture]|o:(.+))$/;
 
-function decodeField(name: string, code: string): Field {
+function decodeField(name: string, code: string, index: number): Field {
   const [, number, flag, letter = '', message = ''] = CODE.exec(code) ?? [];
   if (number === undefined) throw new Error(`messages.json: unknown code ${code}`);
-  return { name, number: Number(number), flag: flag as Flag, letter: letter[0] as Letter, message };
+  return { name, number: Number(number), index, flag: flag as Flag, letter: letter[0] as Letter, message };
 }
 
 const known = new Map<string, Message>();
@@ -50,7 +52,7 @@ export function message(name: string): Message {
   if (found) return found;
   const codes = Object.hasOwn(CODES, name) ? CODES[name] : undefined;
   if (!codes) throw new Error(`messages.json has no ${name}: scripts/schema/protobuf.ts makes it anew`);
-  const fields = Object.entries(codes).map(([field, code]) => decodeField(field, code));
+  const fields = Object.entries(codes).map(([field, code], index) => decodeField(field, code, index));
   const made: Message = { name, fields, byNumber: new Map(fields.map((f) => [f.number, f])) };
   known.set(name, made);
   return made;

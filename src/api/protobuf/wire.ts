@@ -16,6 +16,19 @@ const eof = (): WireError => new WireError('unexpected EOF');
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
+/** Most texts are short and ASCII: for these the way into the decoder costs more than the text. */
+export function decodeText(bytes: Uint8Array): string {
+  const { length } = bytes;
+  if (length > 24) return utf8.decode(bytes);
+  let text = '';
+  for (let i = 0; i < length; i += 1) {
+    const byte = bytes[i] as number;
+    if (byte > 0x7f) return utf8.decode(bytes);
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
 /** Reads forward through one message. */
 export class Reader {
   private readonly bytes: Uint8Array;
@@ -90,7 +103,7 @@ export class Reader {
   }
 
   string(): string {
-    return utf8.decode(this.content());
+    return decodeText(this.content());
   }
 
   /** Steps over a field that nobody knows, however groups nest in it. */
