@@ -40,6 +40,9 @@ export const isNotFound = (e: unknown): boolean => reasonOf(e) === 'NotFound';
 export const isAlreadyExists = (e: unknown): boolean => reasonOf(e) === 'AlreadyExists';
 export const isConflict = (e: unknown): boolean => reasonOf(e) === 'Conflict';
 export const isInvalid = (e: unknown): boolean => reasonOf(e) === 'Invalid';
+/** Nothing new can be made in this namespace ever again: it is on its way out. */
+export const isNamespaceTerminating = (e: unknown): boolean =>
+  e instanceof ApiError && (e.status.details?.causes ?? []).some((c) => c.reason === 'NamespaceTerminating');
 /** The revision asked for is compacted away (410): list again. */
 export const isExpired = (e: unknown): boolean => reasonOf(e) === 'Expired' || reasonOf(e) === 'Gone';
 

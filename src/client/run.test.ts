@@ -84,6 +84,19 @@ describe('runController', () => {
     expect(s.timers.map((t) => t.delayMs)).toEqual([20]);
   });
 
+  it('gives up on what cannot be made in a namespace that ends, without a word', async () => {
+    const calls: string[] = [];
+    const s = setting((name) => {
+      calls.push(name);
+      throw failure(403, 'Forbidden', 'no', { causes: [{ reason: 'NamespaceTerminating', message: '' }] });
+    });
+    const create: Change = { op: 'create', kind: 'ConfigMap', object, why: 'test' };
+    const told = { ...controller([create], ['ConfigMap', 'Event']), failed: () => [happened('refused')] };
+    runController(told, s);
+    await s.settle();
+    expect([calls, s.logs, s.timers]).toEqual([['create'], [], []]);
+  });
+
   it('takes what is gone already as deleted', async () => {
     const s = setting((name) => {
       if (name === 'delete') throw failure(404, 'NotFound', 'gone');

@@ -1,5 +1,5 @@
 // Runs a Controller: changes of objects -> keys -> plan -> executor. On failure it looks again, never resumes.
-import { isAlreadyExists, isConflict, isNotFound } from '../api/status.ts';
+import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound } from '../api/status.ts';
 import type { Kind } from '../api/types.ts';
 import { createExecutor, type Executor } from './executor.ts';
 import { WorkQueue } from './queue.ts';
@@ -124,6 +124,8 @@ class Loop {
       // An appointment in the past would make a loop that never lets go.
       if (plan.requeueAt !== undefined) this.#queue.addAt(key, Math.max(plan.requeueAt, this.#env.nowMs() + 1));
     } catch (e) {
+      // Asking again would be refused again; the end of the namespace's objects is a change that is looked at anyway.
+      if (isNamespaceTerminating(e)) return this.#queue.done(key, this.#env.nowMs());
       const delayMs = this.#queue.failed(key, this.#env.nowMs());
       const behind = isConflict(e) || isNotFound(e) || isAlreadyExists(e);
       const level = behind && delayMs < 1000 ? 'debug' : 'warn';
@@ -146,7 +148,7 @@ class Loop {
       this.#trace?.(this.#controller.name, key, change);
     } catch (e) {
       this.#trace?.(this.#controller.name, key, change, e);
-      await this.#tell(key, change, e);
+      if (!isNamespaceTerminating(e)) await this.#tell(key, change, e);
       throw e;
     }
   }
