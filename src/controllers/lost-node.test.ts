@@ -106,7 +106,8 @@ describe('the pods of a lost node', () => {
     const c = lost();
     expect(evict(c.view, 'a/ever', c.nowMs)).toEqual({ changes: [] });
     const at = evict(c.view, 'a/soon', c.nowMs).requeueAt ?? 0;
-    expect(at).toBe(c.nowMs + 3_000);
+    // 3 s tolerated, and the second by which timeAdded may say too early a time.
+    expect(at).toBe(c.nowMs + 4_000);
     c.nowMs = at;
     const { changes } = evict(c.view, 'a/soon', c.nowMs);
     expect(changes.map((x) => x.op)).toEqual(['update', 'event', 'delete']);

@@ -49,8 +49,14 @@ export function startHeartbeat(node: NodeContext, isReady: () => boolean, became
     if (down) return notReady('node is shutting down');
     return isReady() ? ready : notReady('the network of the node is not set up yet');
   };
+  const startedMs = env.nowMs();
+  // This process starts anew on a node that the cluster knows: its pods run on, and to call it not ready for the moment
+  // that its network takes would have them evicted. The Lease says meanwhile whether it lives.
+  const comesBack = (): boolean => !isReady() && !down && env.nowMs() - startedMs < settings.timeouts.nodeGraceMs;
   const reportOnce = async (): Promise<void> => {
-    const object = cache.get('Node', undefined, name) ?? (await register());
+    const known = cache.get('Node', undefined, name);
+    if (known && comesBack()) return later('report', settings.timeouts.nodeGraceMs, () => void report());
+    const object = known ?? (await register());
     const status = nodeStatus(object.status, node.node, facts, readiness(), env.nowMs());
     if (sameNodeStatus(object.status, status) && env.nowMs() - reportedMs < REPORT_MS) return;
     const answer = await client.patch('Node', { name }, 'merge', { status }, 'status');

@@ -49,7 +49,8 @@ export function evictAt(pod: Pod, taints: readonly core.Taint[], nowMs: number):
       t.tolerationSeconds === undefined ? [] : [Math.max(0, t.tolerationSeconds)],
     );
     if (matching.length > 0 && limits.length === 0) continue;
-    const addedMs = taint.timeAdded ? parseTime(taint.timeAdded) : nowMs;
+    // timeAdded is cut to whole seconds: the taint may be up to one second younger than it says, and nobody's time is cut.
+    const addedMs = taint.timeAdded ? parseTime(taint.timeAdded) + 1000 : nowMs;
     const atMs = matching.length === 0 ? nowMs : addedMs + Math.min(...limits) * 1000;
     first = Math.min(atMs, first ?? atMs);
   }
