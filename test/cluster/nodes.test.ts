@@ -37,6 +37,8 @@ describe('podlan node kill', () => {
 
     const killedMs = Date.now();
     expect(cluster.podlan(['node', 'kill', victim]).code).toBe(0);
+    await eventually(() => expect(isReady(cluster.get('node', victim))).toBe(false), 20_000, 20);
+    const knownMs = Date.now();
     await eventually(() => {
       const now = [...pods('app=web-server'), ...pods('app=db')].filter(isReady);
       expect(now.map((pod) => pod.spec.nodeName)).not.toContain(victim);
@@ -56,12 +58,10 @@ describe('podlan node kill', () => {
       .split('\n')
       .map((line) => line.split(' ').map(Number)) as [number, number][];
     const failed = requests.filter(([, code]) => code !== 0).map(([startedNs]) => startedNs / 1e6 - killedMs);
-    // In flight: begun before the cluster could know that the node was lost (nodeGraceMs, and its way to the rules).
-    expect(
-      Math.max(0, ...failed),
-      `failed requests began at ${failed.map(Math.round).join(', ')} ms after the kill`,
-    ).toBeLessThan(4_000);
-    expect(requests.filter(([s, code]) => code === 0 && s / 1e6 > killedMs + 4_000).length).toBeGreaterThan(5);
+    // In flight: begun before the cluster knew that the node was lost, or on the way of that to the rules.
+    const lateMs = failed.filter((beganMs) => beganMs > knownMs - killedMs + 500);
+    expect(lateMs, `failed after it was known, ${knownMs - killedMs} ms after the kill`).toEqual([]);
+    expect(requests.filter(([s, code]) => code === 0 && s / 1e6 > knownMs + 500).length).toBeGreaterThan(5);
   });
 
   it('from the host the ClusterIP answers with a node down, whichever it is', async () => {
