@@ -56,6 +56,7 @@ interface OpenApiField {
   readonly 'x-kubernetes-patch-strategy'?: string;
   readonly 'x-kubernetes-list-type'?: string;
   readonly 'x-kubernetes-list-map-keys'?: readonly string[];
+  readonly 'x-kubernetes-map-type'?: string;
 }
 interface OpenApiType {
   readonly properties?: Readonly<Record<string, OpenApiField>>;
@@ -150,6 +151,7 @@ function listFacts(where: string, isArray: boolean, field: OpenApiField | undefi
   if (mergeKey) facts.push(`merge=${mergeKey}`);
   if (strategy) facts.push(`patch=${strategy}`);
   if (listType) facts.push(`list=${listType}`);
+  if (field['x-kubernetes-map-type'] === 'atomic') facts.push('map=atomic');
   const keys = field['x-kubernetes-list-map-keys'];
   if (keys) facts.push(`keys=${keys.join(',')}`);
   return facts.join(' ');

@@ -85,6 +85,7 @@ class Components {
       ...(field.mergeKey ? { 'x-kubernetes-patch-merge-key': field.mergeKey } : {}),
       ...(field.patchStrategy ? { 'x-kubernetes-patch-strategy': field.patchStrategy } : {}),
       ...(field.listType ? { 'x-kubernetes-list-type': field.listType } : {}),
+      ...(field.atomic ? { 'x-kubernetes-map-type': 'atomic' } : {}),
       ...(field.listMapKeys ? { 'x-kubernetes-list-map-keys': field.listMapKeys } : {}),
     };
   }

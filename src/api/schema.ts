@@ -34,6 +34,8 @@ export interface FieldSchema {
   readonly patchStrategy?: 'merge' | 'replace' | 'retainKeys' | 'merge,retainKeys';
   readonly listType?: 'atomic' | 'set' | 'map';
   readonly listMapKeys?: readonly string[];
+  /** Of a map: server-side apply takes it whole or not at all. */
+  readonly atomic?: boolean;
 }
 
 export interface TypeSchema {
@@ -51,7 +53,7 @@ export interface TypeSchema {
 //      |      array of
 //      required
 //
-// with merge=<key>, patch=<strategy>, list=<type>, keys=<key>,<key>. The field '' marks an atomic type.
+// with merge=<key>, patch=<strategy>, list=<type>, keys=<key>,<key>, map=atomic. The field '' marks an atomic type.
 const CODES = text as unknown as Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 const SCALARS: Readonly<Record<string, FieldSchema>> = {
@@ -93,6 +95,7 @@ function decodeField(code: string): FieldSchema {
     ...(fact.has('merge') ? { mergeKey: fact.get('merge') } : {}),
     ...(fact.has('patch') ? { patchStrategy: fact.get('patch') as FieldSchema['patchStrategy'] } : {}),
     ...(fact.has('list') ? { listType: fact.get('list') as FieldSchema['listType'] } : {}),
+    ...(fact.get('map') === 'atomic' ? { atomic: true } : {}),
     ...(fact.has('keys') ? { listMapKeys: (fact.get('keys') ?? '').split(',') } : {}),
   };
 }
@@ -290,12 +293,12 @@ export function checkTypeShape(typeName: string, object: unknown): ShapeReport {
 
 export const checkShape = (kind: Kind, object: unknown): ShapeReport => checkTypeShape(kindTypeName(kind), object);
 
-function decodeJson(value: unknown, field: FieldSchema): unknown {
+function decodeJson(value: unknown, field: FieldSchema, nulls: boolean): unknown {
   switch (field.type) {
     case 'array': {
       const { items } = field;
       if (!Array.isArray(value) || !items) return value;
-      return value.map((child: unknown) => (child === null ? zeroElement(items) : decodeJson(child, items)));
+      return value.map((child: unknown) => (child === null ? zeroElement(items) : decodeJson(child, items, nulls)));
     }
     case 'map': {
       const { items } = field;
@@ -303,12 +306,12 @@ function decodeJson(value: unknown, field: FieldSchema): unknown {
       return Object.fromEntries(
         Object.entries(value).map(([key, child]) => [
           key,
-          child === null ? zeroElement(items) : decodeJson(child, items),
+          child === null ? zeroElement(items) : decodeJson(child, items, nulls),
         ]),
       );
     }
     case 'object':
-      return isObject(value) ? decodeObject(value, need(field.ref ?? '')) : value;
+      return isObject(value) ? decodeObject(value, need(field.ref ?? ''), nulls) : value;
     case 'quantity':
       return typeof value === 'string' || typeof value === 'number'
         ? (canonicalQuantity(String(value)) ?? value)
@@ -334,11 +337,13 @@ const zeroElement = (field: FieldSchema): unknown =>
     field.type as 'string'
   ] ?? null;
 
-function decodeObject(object: Json, type: TypeSchema): Json {
+function decodeObject(object: Json, type: TypeSchema, nulls: boolean): Json {
   const kept: [string, unknown][] = [];
   for (const [key, value] of Object.entries(object)) {
     const field = Object.hasOwn(type.fields, key) ? type.fields[key] : undefined;
-    if (field && value !== null && value !== undefined) kept.push([key, decodeJson(value, field)]);
+    if (!field || value === undefined) continue;
+    if (value !== null) kept.push([key, decodeJson(value, field, nulls)]);
+    else if (nulls) kept.push([key, null]);
   }
   return Object.fromEntries(kept);
 }
@@ -348,5 +353,10 @@ function decodeObject(object: Json, type: TypeSchema): Json {
  * in their canonical form. Call after checkShape has found no wrong type.
  */
 export function pruneUnknown<T>(kind: Kind, object: T): T {
-  return isObject(object) ? (decodeObject(object, rootSchema(kind)) as T) : object;
+  return isObject(object) ? (decodeObject(object, rootSchema(kind), false) as T) : object;
+}
+
+/** As pruneUnknown, but null fields stay: to server-side apply they say something. */
+export function canonical<T>(kind: Kind, object: T): T {
+  return isObject(object) ? (decodeObject(object, rootSchema(kind), true) as T) : object;
 }

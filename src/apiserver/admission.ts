@@ -1,7 +1,7 @@
 // The one way into the store for every object and every verb that writes one:
 //
 //   incoming -> known fields only -> what this path may write -> defaults -> namespace, account, priority -> allocation
-//            -> validation -> reservation to be kept or given back
+//            -> validation -> reservation to be kept or given back; the owners of the fields are counted after the defaults
 //
 // Each write path calls prepareCreate or prepareUpdate; none of them does a step of its own.
 import { applyDefaults, SYSTEM_PRIORITIES } from '../api/defaults/index.ts';
@@ -10,6 +10,8 @@ import { checkShape, pruneUnknown } from '../api/schema.ts';
 import { rfc3339 } from '../api/time.ts';
 import type { KubeObject, Meta, Namespace, Pod, Service } from '../api/types.ts';
 import { invalid, validateCreate, validateUpdate } from '../api/validation/index.ts';
+import { type Entry, ownable, sameOwners } from './apply/owners.ts';
+import { entriesOf, type Ownership } from './apply/ownership.ts';
 import type { Context } from './context.ts';
 import { badRequest, forbidden, notFound } from './errors.ts';
 import { desired, sameJson, storeKey } from './objects.ts';
@@ -59,13 +61,10 @@ export function decodeObject(
   }
   if (validation === 'Warn') warnings.push(...problems);
   const { metadata, ...rest } = pruneUnknown(row.kind, given) as KubeObject;
-  const meta: Partial<Meta> = { ...metadata };
-  // Not kept here: field ownership comes with server-side apply, which is refused by name.
-  delete meta.managedFields;
-  return { ...rest, kind: row.kind, apiVersion, metadata: meta as Meta };
+  return { ...rest, kind: row.kind, apiVersion, metadata: { ...metadata } };
 }
 
-export function prepareCreate(ctx: Context, row: KindRow, incoming: KubeObject): Prepared {
+export function prepareCreate(ctx: Context, row: KindRow, incoming: KubeObject, owners: Ownership): Prepared {
   const now = rfc3339(ctx.env.nowMs());
   const { name, namespace, generateName, labels, annotations, ownerReferences, finalizers } = incoming.metadata;
   const metadata: Meta = {
@@ -81,6 +80,8 @@ export function prepareCreate(ctx: Context, row: KindRow, incoming: KubeObject):
     ...(finalizers ? { finalizers } : {}),
   };
   const object = applyDefaults(row.kind, withoutStatus(row, { ...incoming, metadata }), ctx.settings);
+  const entries = owners(undefined, object, incoming);
+  if (entries.length > 0) object.metadata.managedFields = [...entries];
   setOnCreate(row, object);
   if (row.namespaced) requireNamespace(ctx, row, object);
   if (row.kind === 'Pod') admitPod(ctx, object as Pod);
@@ -97,10 +98,17 @@ export function prepareUpdate(
   row: KindRow,
   incoming: KubeObject,
   old: KubeObject,
+  owners: Ownership,
   subresource?: string,
 ): Prepared {
   const allowed = writable(row, incoming, old, subresource);
-  const { deletionTimestamp: _d, deletionGracePeriodSeconds: _g, generation: _n, ...meta } = allowed.metadata;
+  const {
+    deletionTimestamp: _d,
+    deletionGracePeriodSeconds: _g,
+    generation: _n,
+    managedFields: _o,
+    ...meta
+  } = allowed.metadata;
   const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation, generateName } =
     old.metadata;
   const metadata: Meta = {
@@ -118,11 +126,20 @@ export function prepareUpdate(
   // What is filled in below is filled into copies: the metadata here, the rest by applyDefaults.
   let object: KubeObject = { ...allowed, metadata };
   if (subresource !== 'status') object = applyDefaults(row.kind, object, ctx.settings);
+  setOwners(object, old, owners(old, object, incoming));
   const reservation = subresource === 'status' ? nothingReserved : reserve(ctx, object, old);
   if (row.generation && !sameJson(desired(object), desired(old))) {
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
   return checked(reservation, object, () => validateUpdate(row.kind, object, old));
+}
+
+/** A write that changes neither the object nor who owns what of it is none, whatever time it is. */
+function setOwners(object: KubeObject, old: KubeObject, entries: readonly Entry[]): void {
+  const known = entriesOf(old);
+  const same = entries === known || (sameOwners(entries, known) && sameJson(ownable(object), ownable(old)));
+  const next = same ? known : entries;
+  if (next.length > 0) object.metadata.managedFields = [...next];
 }
 
 function checked(

@@ -10,8 +10,10 @@ const metadataStart = '"metadata":{';
 
 export function storedText(object: KubeObject): string {
   const { kind, apiVersion, metadata, ...rest } = object;
-  const { resourceVersion: _spliced, managedFields: _notKept, ...meta } = metadata;
-  return JSON.stringify({ kind, apiVersion, metadata: meta, ...rest });
+  const { resourceVersion: _spliced, managedFields, ...meta } = metadata;
+  // Long and seldom read: last.
+  const owned = managedFields && managedFields.length > 0 ? { ...meta, managedFields } : meta;
+  return JSON.stringify({ kind, apiVersion, metadata: owned, ...rest });
 }
 
 /** Neither kind nor apiVersion can hold the marker: its first occurrence is the object's own metadata. */

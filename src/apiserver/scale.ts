@@ -3,6 +3,8 @@ import type { ApiResponse } from '../api/http.ts';
 import { checkTypeShape, typeSchema } from '../api/schema.ts';
 import type { LabelSelector } from '../api/selectors.ts';
 import type { Deployment, KubeObject } from '../api/types.ts';
+import { checkWriteOptions } from './apply/options.ts';
+import { updateBy, writerOf } from './apply/ownership.ts';
 import { decodeBody } from './body.ts';
 import type { Call, Context } from './context.ts';
 import { badRequest } from './errors.ts';
@@ -70,19 +72,23 @@ export async function updateScale(ctx: Context, call: Call): Promise<ApiResponse
   const { value } = decodeBody(call.request.body, call.request.headers['content-type'], typeMeta);
   const scale = checkScale(value);
   addressed(call, { ...scale, metadata: scale.metadata ?? {} });
-  const done = await changeObject(ctx, call, (c) => scaled(c, scale), { dryRun: dryRunOf(call) });
+  checkWriteOptions(call, 'UpdateOptions');
+  const owners = updateBy(call.row, writerOf(ctx, call));
+  const done = await changeObject(ctx, call, (c) => scaled(c, scale), { dryRun: dryRunOf(call), owners });
   return valueAnswer(scaleOf(done), 200, call);
 }
 
 export async function patchScale(ctx: Context, call: Call): Promise<ApiResponse> {
   const schema = typeSchema(typeName);
   if (!schema) throw new Error(`no schema of ${typeName}`);
+  checkWriteOptions(call, 'PatchOptions');
   const apply = readPatch(call, schema);
   const change = (c: Cached): KubeObject => {
     const now = scaleOf(c);
     const { resourceVersion: _any, ...metadata } = now.metadata;
     return scaled(c, checkScale(apply({ ...now, metadata })));
   };
-  const done = await changeObject(ctx, call, change, { dryRun: dryRunOf(call) });
+  const owners = updateBy(call.row, writerOf(ctx, call));
+  const done = await changeObject(ctx, call, change, { dryRun: dryRunOf(call), owners });
   return valueAnswer(scaleOf(done), 200, call);
 }

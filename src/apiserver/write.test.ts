@@ -31,7 +31,7 @@ describe('create', () => {
     expect(body.metadata).toMatchObject({ name: 'a', namespace: 'default', generation: 1 });
     expect(body.metadata?.uid).toMatch(/^0000/);
     expect(body.metadata?.creationTimestamp).toBe('2025-11-23T12:13:20Z');
-    expect(body.metadata?.managedFields).toBeUndefined();
+    expect(body.metadata?.managedFields).toMatchObject([{ manager: 'unknown', operation: 'Update' }]);
     expect(body.status).toMatchObject({ phase: 'Pending', qosClass: 'BestEffort' });
     expect(body.spec).toMatchObject({ serviceAccountName: 'default', restartPolicy: 'Always', priority: 0 });
     expect((await s.call('GET', `${pods}/a`)).body).toEqual(body);
@@ -231,10 +231,10 @@ describe('patch types', () => {
     expect(template.spec.containers.map((c) => c.name).sort()).toEqual(['c', 'side']);
   });
 
-  it('refuses server-side apply by name, and patches that lead nowhere', async () => {
-    const apply = await s.call('PATCH', `${deployments}/web`, {}, type('apply-patch+yaml'));
-    expect(apply.body).toMatchObject({ code: 415, reason: 'UnsupportedMediaType' });
-    expect(apply.body.message).toContain('application/strategic-merge-patch+json');
+  it('refuses patches of no known type, and those that lead nowhere', async () => {
+    const other = await s.call('PATCH', `${deployments}/web`, {}, type('json'));
+    expect(other.body).toMatchObject({ code: 415, reason: 'UnsupportedMediaType' });
+    expect(other.body.message).toContain('application/strategic-merge-patch+json, application/apply-patch+yaml');
     const test = [{ op: 'test', path: '/spec/replicas', value: 9 }];
     const tested = await s.call('PATCH', `${deployments}/web`, test, type('json-patch+json'));
     expect(tested.body).toMatchObject({ code: 422, details: {} });

@@ -3,6 +3,8 @@ import type { ApiResponse } from '../api/http.ts';
 import { apiVersionOf, type KindRow } from '../api/kinds.ts';
 import type { KubeObject } from '../api/types.ts';
 import { decodeObject, type FieldValidation, prepareCreate, prepareUpdate, type Prepared } from './admission.ts';
+import { checkWriteOptions } from './apply/options.ts';
+import { type Ownership, updateBy, writerOf } from './apply/ownership.ts';
 import { decodeBody } from './body.ts';
 import type { Call, Context } from './context.ts';
 import { alreadyExists, badRequest, conflict, notFound, staleWrite } from './errors.ts';
@@ -104,21 +106,28 @@ function generatedName(ctx: Context, base: string): string {
 }
 
 /** Stores a new object, as the server itself does at its start and POST does for a client. */
-export async function createObject(ctx: Context, row: KindRow, given: KubeObject, dryRun = false): Promise<Cached> {
+export async function createObject(
+  ctx: Context,
+  row: KindRow,
+  given: KubeObject,
+  options: { dryRun: boolean; owners: Ownership },
+): Promise<Cached> {
   if (given.metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
   const generate = !given.metadata.name && given.metadata.generateName ? given.metadata.generateName : undefined;
   // A generated name that is taken is not the client's fault: other names are tried.
   for (let attempt = 1; ; attempt += 1) {
     const name = generate === undefined ? (given.metadata.name ?? '') : generatedName(ctx, generate);
-    const prepared = prepareCreate(ctx, row, { ...given, metadata: { ...given.metadata, name } });
-    const made = await commit(ctx, row, prepared, 0, dryRun);
+    const prepared = prepareCreate(ctx, row, { ...given, metadata: { ...given.metadata, name } }, options.owners);
+    const made = await commit(ctx, row, prepared, 0, options.dryRun);
     if (made) return made;
     if (generate === undefined || attempt >= 8) throw alreadyExists(row, name);
   }
 }
 
 export async function create(ctx: Context, call: Call): Promise<ApiResponse> {
-  const made = await createObject(ctx, call.row, addressed(call, readObject(call)), dryRunOf(call));
+  checkWriteOptions(call, 'CreateOptions');
+  const owners = updateBy(call.row, writerOf(ctx, call));
+  const made = await createObject(ctx, call.row, addressed(call, readObject(call)), { dryRun: dryRunOf(call), owners });
   return objectAnswer(ctx, call, made, 201);
 }
 
@@ -137,7 +146,7 @@ export async function changeObject(
   ctx: Context,
   call: Call,
   change: Change,
-  options: { subresource?: string; dryRun: boolean },
+  options: { subresource?: string; dryRun: boolean; owners: Ownership },
 ): Promise<Cached> {
   for (let attempt = 1; ; attempt += 1) {
     const current = find(ctx, call);
@@ -149,7 +158,7 @@ export async function changeObject(
     }
     const pinned = resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== '0';
     if (pinned && resourceVersion !== String(current.revision)) throw staleWrite(call.row, call.name);
-    const prepared = prepareUpdate(ctx, call.row, wanted, current.object, options.subresource);
+    const prepared = prepareUpdate(ctx, call.row, wanted, current.object, options.owners, options.subresource);
     const done = await store(ctx, call.row, prepared, current, options.dryRun);
     if (done) return done;
     if (pinned || attempt >= maxAttempts) throw staleWrite(call.row, call.name);
@@ -193,7 +202,9 @@ function endsByThis(object: KubeObject): boolean {
 }
 
 export async function update(ctx: Context, call: Call): Promise<ApiResponse> {
+  checkWriteOptions(call, 'UpdateOptions');
   const wanted = addressed(call, readObject(call));
-  const options = { subresource: call.subresource, dryRun: dryRunOf(call) };
+  const owners = updateBy(call.row, writerOf(ctx, call));
+  const options = { subresource: call.subresource, dryRun: dryRunOf(call), owners };
   return objectAnswer(ctx, call, await changeObject(ctx, call, () => wanted, options), 200);
 }

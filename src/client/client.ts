@@ -21,9 +21,12 @@ interface Call {
   signal?: AbortSignal;
 }
 
-/** A client that speaks as `user` where the transport does not prove who speaks (in-process). */
-export function createClient(transport: Transport, user?: UserInfo): Client {
-  const send = (call: Call): Promise<ApiResponse> => transport(requestOf(call, user));
+/**
+ * A client that speaks as `user` where the transport does not prove who speaks (in-process). `agent` stands in managedFields
+ * as the owner of what it writes.
+ */
+export function createClient(transport: Transport, user?: UserInfo, agent = 'podlan'): Client {
+  const send = (call: Call): Promise<ApiResponse> => transport(requestOf(call, user, agent));
 
   async function json<T>(call: Call): Promise<T> {
     const response = await send(call);
@@ -90,7 +93,7 @@ export function createClient(transport: Transport, user?: UserInfo): Client {
       json({
         method: 'PATCH',
         path: resourcePath(kind, key.namespace, key.name, subresource),
-        query: type === 'apply' ? { fieldManager: 'podlan', force: 'true' } : {},
+        query: type === 'apply' ? { fieldManager: agent, force: 'true' } : {},
         body,
         contentType: contentTypes[type],
       }),
@@ -123,10 +126,10 @@ export function createClient(transport: Transport, user?: UserInfo): Client {
   };
 }
 
-function requestOf(call: Call, user: UserInfo | undefined): ApiRequest {
+function requestOf(call: Call, user: UserInfo | undefined, agent: string): ApiRequest {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(call.query ?? {})) if (value !== undefined) query.set(name, value);
-  const headers: Record<string, string> = { accept: 'application/json', 'user-agent': 'podlan' };
+  const headers: Record<string, string> = { accept: 'application/json', 'user-agent': agent };
   if (call.body === undefined)
     return { method: call.method, path: call.path, query, headers, user, signal: call.signal };
   headers['content-type'] = call.contentType ?? 'application/json';

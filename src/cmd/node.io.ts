@@ -36,7 +36,7 @@ export async function runNode(nodeName: string, settingsPath: string): Promise<v
     log: env.log,
   });
   const transport = httpTransport({ server: apiServer, ...tls });
-  const client = createClient(transport);
+  const client = createClient(transport, undefined, 'kubelet');
   const cache = createCache(client, env, [
     { kind: 'Node' },
     { kind: 'Pod' },

@@ -8,7 +8,7 @@ import { createApiServer } from '../apiserver/server.ts';
 import { createCache } from '../client/cache.ts';
 import { createClient } from '../client/client.ts';
 import { runController } from '../client/run.ts';
-import type { Env } from '../client/types.ts';
+import type { Client, Env } from '../client/types.ts';
 import { cachedKinds, controllers } from '../controllers/index.ts';
 import { scheduler } from '../scheduler/scheduler.ts';
 import { openSqliteStore } from '../store/sqlite.io.ts';
@@ -54,11 +54,15 @@ function startControl(
   env: Env,
   handle: Parameters<typeof createClient>[0],
 ): { stop(): void } {
-  const client = createClient(handle, { name: 'system:kube-controller-manager', groups: ['system:masters'] });
+  // Under upstream's names: they stand in managedFields.
+  const clientOf = (name: string): Client =>
+    createClient(handle, { name: `system:${name}`, groups: ['system:masters'] }, name);
+  const client = clientOf('kube-controller-manager');
   const cache = createCache(client, env, cachedKinds);
-  const running = [...controllers(settings), scheduler()].map((controller) =>
-    runController(controller, { client, cache, env }),
-  );
+  const running = [
+    ...controllers(settings).map((controller) => runController(controller, { client, cache, env })),
+    runController(scheduler(), { client: clientOf('kube-scheduler'), cache, env }),
+  ];
   return {
     stop() {
       for (const controller of running) controller.stop();

@@ -1,9 +1,12 @@
-// PATCH: which kind of patch it is, and how its errors are said. Server-side apply is refused by name.
+// PATCH: which kind of patch it is, and how its errors are said. Server-side apply has its own way (apply/request.ts).
 import type { ApiResponse } from '../../api/http.ts';
 import { type TypeSchema, rootSchema } from '../../api/schema.ts';
 import { ApiError } from '../../api/status.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { decodeObject } from '../admission.ts';
+import { checkWriteOptions } from '../apply/options.ts';
+import { updateBy, writerOf } from '../apply/ownership.ts';
+import { applyType, serverSideApply } from '../apply/request.ts';
 import { decodeJson } from '../body.ts';
 import type { Call, Context } from '../context.ts';
 import { badRequest, unprocessable, unsupportedMediaType } from '../errors.ts';
@@ -20,10 +23,15 @@ export const patchTypes = [
   'application/strategic-merge-patch+json',
 ];
 
+const patchType = (call: Call): string => parseMediaTypes(call.request.headers['content-type'] ?? '')[0]?.type ?? '';
+
 /** One object to another, as the request's body says. */
 export function readPatch(call: Call, schema: TypeSchema): (current: unknown) => unknown {
-  const type = parseMediaTypes(call.request.headers['content-type'] ?? '')[0]?.type ?? '';
-  if (!patchTypes.includes(type)) throw unsupportedMediaType(patchTypes);
+  const type = patchType(call);
+  if (!patchTypes.includes(type)) {
+    // A scale has no owners of its own to apply to.
+    throw unsupportedMediaType(call.subresource === 'scale' ? patchTypes : [...patchTypes, applyType]);
+  }
   const { value } = decodeJson(new TextDecoder().decode(call.request.body ?? new Uint8Array()));
   return (current) => {
     try {
@@ -43,17 +51,21 @@ export function readPatch(call: Call, schema: TypeSchema): (current: unknown) =>
 }
 
 export async function patch(ctx: Context, call: Call): Promise<ApiResponse> {
+  if (patchType(call) === applyType) return serverSideApply(ctx, call);
+  checkWriteOptions(call, 'PatchOptions');
   const apply = readPatch(call, rootSchema(call.row.kind));
   const dryRun = dryRunOf(call);
+  const owners = updateBy(call.row, writerOf(ctx, call));
+  const pins = new TextDecoder().decode(call.request.body).includes('resourceVersion');
   const done = await changeObject(
     ctx,
     call,
     ({ object }) => {
+      const next = patched(call, apply(object));
       // A version in the patch is a precondition; the current one is none.
-      const { resourceVersion: _any, ...metadata } = object.metadata;
-      return patched(call, apply({ ...object, metadata }));
+      return pins ? next : { ...next, metadata: { ...next.metadata, resourceVersion: '' } };
     },
-    { subresource: call.subresource, dryRun },
+    { subresource: call.subresource, dryRun, owners },
   );
   return objectAnswer(ctx, call, done, 200);
 }
