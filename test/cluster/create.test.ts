@@ -119,7 +119,9 @@ describe.each(kubectls.map((path) => [path.split('/').at(-1) ?? '', path]))('%s 
       env: [{ name: 'A', value: 'B' }],
     });
     expect(kubectl('delete', 'pod', 'p', '--grace-period=0', '--force', ...n)).toContain('deleted');
-    expect(kubectl('drain', 'node-1', '--force', '--pod-selector=app=d', '--timeout=60s')).toContain('drained');
+    expect(kubectl('drain', 'node-1', '--pod-selector=app=d', '--grace-period=1', '--timeout=60s')).toContain(
+      'drained',
+    );
     expect(kubectl('uncordon', 'node-1')).toBe('node/node-1 uncordoned');
   });
 
