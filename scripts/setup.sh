@@ -46,7 +46,7 @@ need_npm() {
   say "installing npm packages from package-lock.json (${1/dev/with the tools for tests})"
   mkdir -p "$stamps"
   (cd "$root" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error "${omit[@]}") </dev/null >"$stamps/npm.log" 2>&1 ||
-    { tail -n 5 "$stamps/npm.log" >&2; die "npm could not install the packages (whole output: .stamp/npm.log)"; }
+    { head -n 5 "$stamps/npm.log" >&2; die "npm could not install the packages (whole output: .stamp/npm.log)"; }
   printf '%s' "$1 $want" >"$root/node_modules/.podlan-lock"
 }
 
