@@ -33,7 +33,8 @@ need_packages() {
 }
 need_runtime_packages() { need_packages nft:nftables ip:iproute2 runc:runc conmon:conmon busybox:busybox-static tar:tar; }
 
-# need_npm run|dev: the packages of the lock file; dev adds the tools of the tests and checks.
+# need_npm run|dev: the packages of the lock file; dev adds the tools of the tests and checks. Not `npm ci`: it refuses a lock
+# file without the packages of foreign platforms, and a registry that does not carry those makes such a file.
 need_npm() {
   local want have
   want=$(cksum <"$root/package-lock.json")
@@ -45,7 +46,7 @@ need_npm() {
   [ "$1" = run ] && omit=(--omit=dev)
   say "installing npm packages from package-lock.json (${1/dev/with the tools for tests})"
   mkdir -p "$stamps"
-  (cd "$root" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error "${omit[@]}") </dev/null >"$stamps/npm.log" 2>&1 ||
+  (cd "$root" && npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error "${omit[@]}") </dev/null >"$stamps/npm.log" 2>&1 ||
     { head -n 5 "$stamps/npm.log" >&2; die "npm could not install the packages (whole output: .stamp/npm.log)"; }
   printf '%s' "$1 $want" >"$root/node_modules/.podlan-lock"
 }

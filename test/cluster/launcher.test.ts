@@ -108,7 +108,7 @@ describe('what is missing is installed', () => {
     expect(result.code, result.err).toBe(0);
     const calls = readFileSync(join(machine, 'npm-calls'), 'utf8').trim().split('\n');
     expect(calls).toHaveLength(3);
-    expect(calls[0]).toContain('ci --ignore-scripts');
+    expect(calls[0]).toContain('install --no-save --ignore-scripts');
     expect(calls.map((call) => call.includes('--omit=dev'))).toEqual([true, true, false]);
   });
 
