@@ -40,7 +40,10 @@ kernel() { # NAME OPTION MODULE USED-FOR
   else row "$1" missing "CONFIG_$2 is not in this kernel ($4)" "$how"; fi
 }
 
-if [ "$(uname -s)" = Linux ]; then row linux ok "$(uname -r)" ""; else row linux missing "$(uname -s)" "podlan runs on Linux"; fi
+oldest=5.9 # the first that takes `reject` in a nat chain
+if [ "$(uname -s)" != Linux ]; then row linux missing "$(uname -s)" "podlan runs on Linux"
+elif [ "$(printf '%s\n' "$oldest" "$(uname -r)" | sort -V | head -n 1)" != "$oldest" ]; then row linux missing "$(uname -r)" "kernel $oldest or newer"
+else row linux ok "$(uname -r)" ""; fi
 case $(uname -m) in
   x86_64) row machine ok x86_64 "" ;;
   *) row machine missing "$(uname -m)" "podlan is built and tested for x86_64" ;;
