@@ -22,7 +22,7 @@ done
 case $format in text | json) ;; *) printf "podlan doctor: -o takes text or json, not '%s'\n" "$format" >&2; exit 2 ;; esac
 
 rows=() missing=0
-# row NAME ok|missing|installable WHAT-WAS-FOUND HOW-TO-GET-IT
+# row NAME ok|missing|installable|unknown WHAT-WAS-FOUND HOW-TO-GET-IT
 row() {
   rows+=("$1|$2|$3|$4")
   if [ "$2" = missing ]; then missing=$((missing + 1)); fi
@@ -34,7 +34,9 @@ kernel() { # NAME OPTION MODULE USED-FOR
   local how="a kernel with CONFIG_$2 (Debian's linux-image-amd64 has it); module $3"
   if [ -z "$kernel_config" ]; then
     if [ -d "/sys/module/$3" ] || modprobe -n "$3" 2>/dev/null; then row "$1" ok "module $3" ""
-    else row "$1" missing "no kernel config to read and no module $3 ($4)" "$how"; fi
+    elif [ -f "/lib/modules/$(uname -r)/modules.dep" ]; then row "$1" missing "no kernel config to read and no module $3 ($4)" "$how"
+    # In a container neither is to be seen, and the kernel may have it built in: the first use will tell.
+    else row "$1" unknown "no kernel config and no modules to look at ($4)" ""; fi
   elif grep -q "^CONFIG_$2=y" <<<"$kernel_config"; then row "$1" ok "built in" ""
   elif grep -q "^CONFIG_$2=m" <<<"$kernel_config" && { [ -d "/sys/module/$3" ] || modprobe -n "$3" 2>/dev/null; }; then row "$1" ok "module $3" ""
   else row "$1" missing "CONFIG_$2 is not in this kernel ($4)" "$how"; fi

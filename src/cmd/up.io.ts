@@ -16,7 +16,15 @@ import { withLock } from './lock.io.ts';
 import { readTls } from './tls.io.ts';
 import { openProgress, type Progress } from './progress.io.ts';
 import { startProcess } from './start.io.ts';
-import { adoptProcesses, finishRemoval, isDown, kubeconfigFile, readSettings, runningPid } from './state.io.ts';
+import {
+  adoptProcesses,
+  finishRemoval,
+  isDown,
+  kubeconfigFile,
+  logFile,
+  readSettings,
+  runningPid,
+} from './state.io.ts';
 import { waitForNodes, waitForWorkloads } from './wait.io.ts';
 
 export interface UpOptions {
@@ -84,19 +92,31 @@ async function ensureRunning(
   const names = ['server', ...settings.nodes.map((node) => node.name)];
   const missing = names.filter((who) => runningPid(settings, who) === undefined && !isDown(settings, who));
   writeKubeconfig(settings, options.mergeKubeconfig);
-  await startAll(settings, missing, progress);
+  await startAll(settings, missing, options.timeoutSeconds, progress);
   return { settings, changed: missing.length > 0 };
 }
 
 /** Starts processes side by side; when one cannot start, the others end too, and its reason is the error. */
-async function startAll(settings: ClusterSettings, names: readonly string[], progress: Progress): Promise<void> {
+async function startAll(
+  settings: ClusterSettings,
+  names: readonly string[],
+  timeoutSeconds: number,
+  progress: Progress,
+): Promise<void> {
   const abort = new AbortController();
   let reason: Error | undefined;
+  const starting = new Set(names);
+  const late = setTimeout(() => {
+    const logs = [...starting].map((who) => `${who} (its log: ${logFile(settings, who)})`).join(', ');
+    reason ??= new UserError(`not started within ${timeoutSeconds} s: ${logs}`, 5);
+    abort.abort();
+  }, timeoutSeconds * 1000);
   await Promise.all(
     names.map(async (who) => {
       progress.set(who, 'working', 'starting');
       try {
         await startProcess(settings, who, abort.signal);
+        starting.delete(who);
         if (who === 'server') progress.set(who, 'done', `https://127.0.0.1:${settings.apiPort}`);
         else progress.set(who, 'working', 'registering');
       } catch (error) {
@@ -106,6 +126,7 @@ async function startAll(settings: ClusterSettings, names: readonly string[], pro
       }
     }),
   );
+  clearTimeout(late);
   if (reason) throw reason;
 }
 
@@ -196,6 +217,7 @@ export function forgetKubeconfig(remove: (text: string) => string | undefined): 
   const left = remove(readFileSync(file, 'utf8'));
   if (left === undefined) return;
   // A file that held nothing but this cluster was made by us: it goes, as it came.
-  if (/^clusters: \[\]$/m.test(left)) rmSync(file, { force: true });
+  const empty = ['clusters', 'users', 'contexts'].every((part) => new RegExp(`^${part}: \\[\\]$`, 'm').test(left));
+  if (empty) rmSync(file, { force: true });
   else writeFileSync(file, left, { mode: 0o600 });
 }

@@ -1,4 +1,6 @@
 // The main job, as the README says it: examples/web.yaml, and a request by Service name that crosses real packets.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -144,6 +146,30 @@ describe('podlan up -f examples/web.yaml', () => {
     const result = podlan(['up', '--name', cluster.name, '--nodes', '2']);
     expect(result.code).toBe(1);
     expect(result.err).toMatch(/has 3 nodes, not 2/);
+  });
+});
+
+describe("the user's own kubeconfig", () => {
+  it('has the cluster as its current context when asked, beside what was there, and down takes it out again', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'podlan-kubeconfig-'));
+    const file = join(dir, 'config');
+    const other = describeCluster(testName('mrg'));
+    const env = { KUBECONFIG: file };
+    try {
+      writeFileSync(
+        file,
+        '{apiVersion: v1, kind: Config, clusters: [], users: [], contexts: [{name: mine, context: {cluster: c, user: u}}], current-context: mine}',
+      );
+      const merged = podlan(['up', '--name', other.name, '--nodes', '1', '--merge-kubeconfig'], { env });
+      expect(merged.code, merged.err).toBe(0);
+      expect(must('kubectl', ['config', 'current-context'], { env })).toBe(other.name);
+      expect(must('kubectl', ['get', 'nodes', '-o', 'name'], { env })).toBe('node/node-1');
+      expect(podlan(['down', '--name', other.name], { env }).code).toBe(0);
+      expect(must('kubectl', ['config', 'get-contexts', '-o', 'name'], { env })).toBe('mine');
+    } finally {
+      podlan(['down', '--name', other.name], { env });
+      rmSync(dir, { recursive: true });
+    }
   });
 });
 
