@@ -62,6 +62,10 @@ export interface Cluster {
 // oxlint-disable-next-line typescript/no-explicit-any
 export type Json = any;
 
+/** Minor version of the kubectl on PATH, e.g. 32: Debian's own may be as old as 20 and lacks some of its words. */
+export const kubectlMinor = (program = 'kubectl'): number =>
+  Number.parseInt(JSON.parse(must(program, ['version', '--client', '-o', 'json'])).clientVersion.minor, 10);
+
 /** Names are short: they are part of link and namespace names. Two runs on one machine do not meet. */
 export const testName = (what: string): string => `t${what}${process.pid % 10_000}`;
 
