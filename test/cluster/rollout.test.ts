@@ -17,7 +17,8 @@ it('three rollouts of the web Deployment: every request by the Service name is a
   try {
     await eventually(() => expect(client.out().split('\n').length).toBeGreaterThan(20));
     for (let i = 0; i < 3; i += 1) {
-      cluster.kubectl('rollout', 'restart', 'deployment/web', '-n', 'my-app');
+      // Not `rollout restart`: its mark has whole seconds, and a rollout may be through in less.
+      cluster.kubectl('set', 'env', 'deployment/web', '-n', 'my-app', `ROUND=${i}`);
       cluster.kubectl('rollout', 'status', 'deployment/web', '-n', 'my-app', '--timeout=60s');
     }
     await sleep(500);
