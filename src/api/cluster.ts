@@ -61,4 +61,5 @@ export const defaultTimeouts: Timeouts = {
 export const nodeNetns = (cluster: string, node: string): string => `${cluster}.${node}`;
 export const podNetns = (cluster: string, node: string, podUid: string): string => `${cluster}.${node}.${podUid}`;
 /** cgroup of a node's pods, below each controller's root. */
-export const nodeCgroup = (cluster: string, node: string): string => `/podlan/${cluster}/${node}`;
+export const clusterCgroup = (cluster: string): string => `/podlan/${cluster}`;
+export const nodeCgroup = (cluster: string, node: string): string => `${clusterCgroup(cluster)}/${node}`;

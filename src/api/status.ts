@@ -39,7 +39,6 @@ const reasonOf = (e: unknown): string | undefined => (e instanceof ApiError ? e.
 export const isNotFound = (e: unknown): boolean => reasonOf(e) === 'NotFound';
 export const isAlreadyExists = (e: unknown): boolean => reasonOf(e) === 'AlreadyExists';
 export const isConflict = (e: unknown): boolean => reasonOf(e) === 'Conflict';
-export const isInvalid = (e: unknown): boolean => reasonOf(e) === 'Invalid';
 /** Nothing new can be made in this namespace ever again: it is on its way out. */
 export const isNamespaceTerminating = (e: unknown): boolean =>
   e instanceof ApiError && (e.status.details?.causes ?? []).some((c) => c.reason === 'NamespaceTerminating');

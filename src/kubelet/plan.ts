@@ -6,7 +6,6 @@ import { parseTime } from '../api/time.ts';
 import type { Pod } from '../api/types.ts';
 import {
   appContainersOf,
-  containersOf,
   crashesAfter,
   currentOf,
   exitCodeOf,
@@ -227,6 +226,3 @@ function probeWhy(pod: Pod, container: Container, probe: string): string {
   const next = restarts(pod, kindOf(pod, container), 1) ? ', will be restarted' : '';
   return `Container ${container.name} failed ${probe} probe${next}`;
 }
-
-/** Names of all containers, for tests and messages. */
-export const containerNames = (pod: Pod): string[] => containersOf(pod).map((c) => c.name);

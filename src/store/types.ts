@@ -85,7 +85,6 @@ export class StoreError extends Error {
 const codeOf = (e: unknown): StoreErrorCode | undefined => (e instanceof StoreError ? e.code : undefined);
 export const isCompacted = (e: unknown): boolean => codeOf(e) === 'Compacted';
 export const isFuture = (e: unknown): boolean => codeOf(e) === 'Future';
-export const isFull = (e: unknown): boolean => codeOf(e) === 'Full';
 
 export const compactedError = (revision: number, compacted: number): StoreError =>
   new StoreError('Compacted', `revision ${revision} was asked for, everything before ${compacted} is compacted`);

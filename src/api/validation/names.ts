@@ -6,7 +6,6 @@ const DNS1035 = '[a-z]([-a-z0-9]*[a-z0-9])?';
 const QUALIFIED = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const LABEL_VALUE = `(${QUALIFIED})?`;
 const CONFIG_KEY = '[-._a-zA-Z0-9]+';
-const IDENTIFIER = '[A-Za-z_][A-Za-z0-9_]*';
 
 const whole = (pattern: string): RegExp => new RegExp(`^${pattern}$`);
 const RE = {
@@ -16,7 +15,6 @@ const RE = {
   qualified: whole(QUALIFIED),
   labelValue: whole(LABEL_VALUE),
   configKey: whole(CONFIG_KEY),
-  identifier: whole(IDENTIFIER),
 };
 
 const encoder = new TextEncoder();
@@ -148,10 +146,6 @@ export function isEnvVarName(value: string): string[] {
   return /^[ -<>-~]+$/.test(value)
     ? []
     : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
-}
-
-export function isIdentifier(value: string): boolean {
-  return RE.identifier.test(value);
 }
 
 /** Name of a port: a service name of RFC 6335. */

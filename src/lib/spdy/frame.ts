@@ -18,7 +18,6 @@ const GOAWAY = 7;
 const HEADERS = 8;
 const WINDOW_UPDATE = 9;
 
-export const RST_PROTOCOL_ERROR = 1;
 export const RST_CANCEL = 5;
 
 export type Frame =
