@@ -1,5 +1,6 @@
 // When a workload is ready, and what it waits for, in a few words for the progress list.
 import type { Deployment, Kind, KubeObject, Pod, ReplicaSet, StatefulSet } from '../api/types.ts';
+import { isReady } from '../client/pods.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -53,7 +54,7 @@ function pod(object: Pod): Readiness {
   if (phase === 'Succeeded') return { ready: true, detail: 'succeeded' };
   if (phase === 'Failed')
     return { ready: false, detail: 'failed', hopeless: object.status?.message ?? 'its containers failed' };
-  const ready = object.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
+  const ready = isReady(object);
   return { ready, detail: ready ? 'ready' : (trouble(object) ?? phase.toLowerCase()) };
 }
 

@@ -3,6 +3,7 @@ import type { ClusterSettings } from '../api/cluster.ts';
 import { tableRow } from '../api/table.ts';
 import { humanDuration, parseTime } from '../api/time.ts';
 import type { KubeObject, Node, Pod, Service } from '../api/types.ts';
+import { isReady } from '../client/pods.ts';
 import { table } from './table.ts';
 
 export interface StatusInput {
@@ -54,7 +55,7 @@ export function statusReport(input: StatusInput): StatusReport {
         name,
         ip,
         process: process?.pid !== undefined ? 'running' : process?.stopped ? 'stopped' : 'dead',
-        ready: node?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false,
+        ready: node !== undefined && isReady(node),
         pods: input.pods.filter((pod) => pod.spec.nodeName === name).length,
         age: node ? age(node) : '',
       };

@@ -32,7 +32,9 @@ export function withCondition<C extends Condition>(list: readonly C[] | undefine
   return old ? conditions.map((c) => (c === old ? next : c)) : [...conditions, next];
 }
 
-export const isReady = (pod: Pod): boolean => conditionOf(pod, 'Ready')?.status === 'True';
+/** Of a pod or a node. */
+export const isReady = (o: { status?: { conditions?: readonly { type: string; status: string }[] } }): boolean =>
+  conditionOf(o, 'Ready')?.status === 'True';
 
 /** Finished for good: Succeeded or Failed. */
 export const isFinished = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
@@ -52,9 +54,6 @@ export function availableAt(pod: Pod, minReadySeconds: number): number | undefin
 
 export const controllerOf = (o: KubeObject): OwnerReference | undefined =>
   o.metadata.ownerReferences?.find((r) => r.controller);
-
-export const isControlledBy = (o: KubeObject, owner: KubeObject): boolean =>
-  controllerOf(o)?.uid === owner.metadata.uid;
 
 export const controllerReference = (owner: KubeObject): OwnerReference => ({
   apiVersion: owner.apiVersion,

@@ -1,17 +1,18 @@
 // podlan down, and the end of a single node: processes first, then what the kernel holds, then files.
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClusterSettings, NodeSettings } from '../api/cluster.ts';
-import { nodeCgroup } from '../api/cluster.ts';
+import { clusterCgroup, nodeCgroup } from '../api/cluster.ts';
 import { UserError } from '../cli/errors.ts';
 import { withoutCluster } from '../cli/kubeconfig.ts';
 import { cgroupPids, removeCgroupTree, removeEmptyCgroup } from '../linux/cgroup/cgroup.io.ts';
 import { unmountBelow } from '../linux/mount/mount.io.ts';
 import { removeCluster, removeNode, residue } from '../network/down.io.ts';
+import { forgetKubeconfig } from './kubeconfig.io.ts';
 import { withLock } from './lock.io.ts';
 import { readCa } from './tls.io.ts';
 import { openProgress } from './progress.io.ts';
 import {
+  conmonsOf,
   markDown,
   readSettings,
   processesOf,
@@ -20,7 +21,6 @@ import {
   removeState,
   runningPid,
 } from './state.io.ts';
-import { forgetKubeconfig } from './up.io.ts';
 
 export function down(options: { name: string }): Promise<number> {
   return withLock(options.name, 'down', async () => {
@@ -48,11 +48,11 @@ async function endEverything(settings: ClusterSettings): Promise<void> {
     for (const { pid } of running) kill(pid);
     return running.length === 0;
   }, 'its processes to end');
-  await endContainers(settings, clusterCgroup(settings));
+  await endContainers(clusterCgroup(settings.name), settings.stateDir);
   removeCluster(settings);
   unmountBelow(join(settings.stateDir, 'nodes'));
   unmountBelow(settings.runDir);
-  await removeCgroupTree(clusterCgroup(settings));
+  await removeCgroupTree(clusterCgroup(settings.name));
   // The parent goes with the last cluster; while another is in it the kernel keeps it.
   removeEmptyCgroup('/podlan');
   const left = residue(settings);
@@ -63,47 +63,31 @@ async function endEverything(settings: ClusterSettings): Promise<void> {
   removeState(settings);
 }
 
-const clusterCgroup = (settings: ClusterSettings): string => `/podlan/${settings.name}`;
-
 /** As a power cut ends it: every process at once, its network gone; files stay. */
 export async function cutNode(settings: ClusterSettings, node: NodeSettings): Promise<void> {
   markDown(settings, node.name, true);
   const pid = runningPid(settings, node.name);
   if (pid !== undefined) kill(pid);
-  await endContainers(settings, nodeCgroup(settings.name, node.name));
+  await endContainers(nodeCgroup(settings.name, node.name), join(settings.stateDir, 'nodes', node.name));
   removeNode(settings, node);
   await until(() => runningPid(settings, node.name) === undefined, `${node.name} to end`);
   removePid(settings, node.name);
 }
 
-/** Kills what is in the cgroup until nothing is, then the conmon processes that watched it. */
-async function endContainers(settings: ClusterSettings, cgroup: string): Promise<void> {
+/** Kills what is in the cgroup until nothing is, then the conmon processes that watched it, by the directory of its files. */
+async function endContainers(cgroup: string, dir: string): Promise<void> {
   await until(() => {
     const pids = cgroupPids(cgroup);
     for (const pid of pids) kill(pid);
     return pids.length === 0;
   }, `the processes in ${cgroup} to end`);
-  // conmon ends by itself when its container has; one that hangs is ended. Its command line names the cluster's files.
-  const below =
-    cgroup.split('/').length > 3 ? `${settings.stateDir}/nodes/${cgroup.split('/').at(-1)}/` : `${settings.stateDir}/`;
+  // conmon ends by itself when its container has; one that hangs is ended.
   const deadlineMs = performance.now() + 500;
   await until(() => {
-    const watchers = conmons(below);
+    const watchers = conmonsOf(dir);
     if (performance.now() > deadlineMs) watchers.forEach(kill);
     return watchers.length === 0;
   }, 'conmon to end');
-}
-
-function conmons(below: string): number[] {
-  return readdirSync('/proc').flatMap((entry) => {
-    if (!/^\d+$/.test(entry)) return [];
-    try {
-      const command = readFileSync(`/proc/${entry}/cmdline`, 'utf8').split('\0');
-      return command[0]?.endsWith('conmon') && command.some((word) => word.startsWith(below)) ? [Number(entry)] : [];
-    } catch {
-      return [];
-    }
-  });
 }
 
 function kill(pid: number): void {

@@ -148,13 +148,23 @@ export const processArguments = (name: string, who: string): string[] =>
 
 /** Everybody of the cluster that runs, by what the kernel says: an `up` that is killed may leave a process without a pid file. */
 export function processesOf(name: string): ClusterProcess[] {
-  return readdirSync('/proc').flatMap((entry) => {
-    if (!/^\d+$/.test(entry)) return [];
-    const words = commandOf(Number(entry));
+  return commandLines().flatMap(({ pid, words }) => {
     if (words.at(-1) !== settingsFile(name)) return [];
-    if (words.at(-2) === 'server') return [{ who: 'server', pid: Number(entry) }];
-    return words.at(-3) === 'node-process' ? [{ who: words.at(-2) ?? '', pid: Number(entry) }] : [];
+    if (words.at(-2) === 'server') return [{ who: 'server', pid }];
+    return words.at(-3) === 'node-process' ? [{ who: words.at(-2) ?? '', pid }] : [];
   });
+}
+
+/** conmon processes that watch containers whose files lie below this directory: their command lines name it. */
+export const conmonsOf = (dir: string): number[] =>
+  commandLines()
+    .filter(({ words }) => words[0]?.endsWith('conmon') && words.some((word) => word.startsWith(`${dir}/`)))
+    .map(({ pid }) => pid);
+
+/** Every process of the machine, with the words that it was started with. */
+function commandLines(): { pid: number; words: string[] }[] {
+  const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
+  return pids.map((pid) => ({ pid: Number(pid), words: commandOf(Number(pid)) }));
 }
 
 /** The words of a command line; none for a process that has ended (a zombie too). */

@@ -1,19 +1,17 @@
 // podlan up: from nothing, or from whatever is there, to a cluster whose workloads are ready.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ClusterSettings } from '../api/cluster.ts';
 import type { Cache } from '../client/types.ts';
 import { UserError } from '../cli/errors.ts';
 import { hints, reachable, type Reach } from '../cli/hints.ts';
-import { kubeconfig, mergeKubeconfig, type Access } from '../cli/kubeconfig.ts';
 import { readManifests, type Manifest, type ManifestFile } from '../cli/manifests.ts';
 import { seconds } from '../cli/progress.ts';
 import { applyManifests, type Applied } from './apply.io.ts';
 import { connectCluster, type Connection } from './connect.io.ts';
 import { createCluster } from './create.io.ts';
+import { writeKubeconfig } from './kubeconfig.io.ts';
 import { withLock } from './lock.io.ts';
-import { readTls } from './tls.io.ts';
 import { openProgress, type Progress } from './progress.io.ts';
 import { startProcess } from './start.io.ts';
 import {
@@ -140,32 +138,6 @@ function refuseChanges(old: ClusterSettings, options: UpOptions): void {
   }
 }
 
-/** The file that kubectl uses when nothing else is said: the first of $KUBECONFIG, else ~/.kube/config. */
-export const usersKubeconfig = (): string =>
-  process.env.KUBECONFIG?.split(':').find((p) => p !== '') ?? join(homedir(), '.kube', 'config');
-
-function writeKubeconfig(settings: ClusterSettings, merge: boolean): void {
-  const access: Access = {
-    name: settings.name,
-    server: `https://127.0.0.1:${settings.apiPort}`,
-    ...readTls(settings, 'admin'),
-  };
-  const own = kubeconfigFile(settings);
-  const before = existsSync(own) ? readFileSync(own, 'utf8') : '';
-  writeFileSync(own, kubeconfig(access, before), { mode: 0o600 });
-  if (!merge) return;
-  const file = usersKubeconfig();
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  let merged: string;
-  try {
-    merged = mergeKubeconfig(text, access);
-  } catch (error) {
-    throw new UserError(`${file}: ${(error as Error).message}; mend it, or leave --merge-kubeconfig out`);
-  }
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, merged, { mode: 0o600 });
-}
-
 function report(
   options: UpOptions,
   settings: ClusterSettings,
@@ -209,15 +181,3 @@ const nameOf = (manifest: Manifest): { namespace?: string; name: string } => ({
   name: manifest.object.metadata.name,
   ...(manifest.object.metadata.namespace ? { namespace: manifest.object.metadata.namespace } : {}),
 });
-
-/** Takes the cluster out of the user's kubeconfig, if `up --merge-kubeconfig` had put it there. */
-export function forgetKubeconfig(remove: (text: string) => string | undefined): void {
-  const file = usersKubeconfig();
-  if (!existsSync(file)) return;
-  const left = remove(readFileSync(file, 'utf8'));
-  if (left === undefined) return;
-  // A file that held nothing but this cluster was made by us: it goes, as it came.
-  const empty = ['clusters', 'users', 'contexts'].every((part) => new RegExp(`^${part}: \\[\\]$`, 'm').test(left));
-  if (empty) rmSync(file, { force: true });
-  else writeFileSync(file, left, { mode: 0o600 });
-}

@@ -1,7 +1,8 @@
 // Waiting for nodes and workloads, with news for the progress list at every change.
 import type { ClusterSettings } from '../api/cluster.ts';
 import { matchLabelSelector } from '../api/selectors.ts';
-import type { Deployment, KubeObject, Node, Pod } from '../api/types.ts';
+import type { Deployment, KubeObject, Pod } from '../api/types.ts';
+import { conditionOf, isReady } from '../client/pods.ts';
 import type { Cache } from '../client/types.ts';
 import { UserError } from '../cli/errors.ts';
 import { seconds } from '../cli/progress.ts';
@@ -40,9 +41,6 @@ function untilDone(cache: Cache, deadlineMs: number, look: () => 'done' | { miss
   });
 }
 
-const isReady = (node: Node | undefined): boolean =>
-  node?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
-
 /** Resolves when every node that should run is Ready. */
 export function waitForNodes(
   settings: ClusterSettings,
@@ -58,10 +56,10 @@ export function waitForNodes(
       // A node that was killed a moment ago is still said to be Ready; its process tells.
       if (runningPid(settings, name) === undefined)
         throw new UserError(`${name} ended; its log: ${logFile(settings, name)}`);
-      if (isReady(node)) {
+      if (node && isReady(node)) {
         progress.set(name, 'done', ip);
       } else {
-        const why = node?.status?.conditions?.find((c) => c.type === 'Ready')?.message ?? 'registering';
+        const why = (node && conditionOf(node, 'Ready')?.message) ?? 'registering';
         progress.set(name, 'working', why);
         missing.push(`${name} (${why})`);
       }

@@ -1,6 +1,7 @@
 // What the network agent makes of the cluster's objects: its peers, its rules' input, and which changes matter to it.
 import type { ClusterSettings, NodeSettings } from '../api/cluster.ts';
 import type { Node, Pod } from '../api/types.ts';
+import { isReady } from '../client/pods.ts';
 import type { ObjectChange, View } from '../client/types.ts';
 import type { Nft } from '../linux/nft/nft.ts';
 import type { PeerNode, PodNet } from './podnet/podnet.ts';
@@ -31,7 +32,7 @@ export const peersOf = (nodes: readonly Node[]): PeerNode[] =>
   nodes
     .flatMap((node) => {
       const ip = node.status?.addresses?.find((a) => a.type === 'InternalIP')?.address;
-      const ready = node.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
+      const ready = isReady(node);
       return ip ? [{ name: node.metadata.name, ip, podCidrs: podCidrsOf(node), ready }] : [];
     })
     .sort(byName);
